@@ -1,0 +1,3 @@
+//! `preau-region`: the region operator's command line.
+
+fn main() {}

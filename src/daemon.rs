@@ -1,0 +1,1 @@
+//! Wires every room, starts them, stops them. The only file that knows them all.

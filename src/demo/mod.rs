@@ -1,0 +1,1 @@
+//! A whole school on one machine: a GAR, a distributor and twelve generated manuals on loopback.

@@ -1,0 +1,3 @@
+//! `preau`: the box's command line.
+
+fn main() {}
