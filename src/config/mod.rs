@@ -2,296 +2,123 @@
 //!
 //! Not here: what a setting does. Each room takes its own section as an argument.
 
+mod check;
+mod place;
+mod reload;
+mod report;
+mod sections;
 mod uai;
 mod units;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fs::File, io::Read, path::Path};
 
-use ipnet::IpNet;
-use serde::Deserialize;
-use url::Url;
+use toml::de::DeTable;
 
-pub use self::uai::Uai;
-pub use self::units::{ByteRate, ByteSize, Period, TimeWindow};
+use self::{place::Places, report::Severity};
+pub use self::{
+    reload::{Change, changes},
+    report::{ConfigError, Finding, Report},
+    sections::{
+        AnswerFormat, Catalogue, Config, Control, Credentials, FeedSource, Library, Mirror,
+        Network, ResourceListSource, School, Store, SubscriptionMethod, SubscriptionSource,
+    },
+    uai::Uai,
+    units::{BadUnit, ByteRate, ByteSize, Period, TimeWindow},
+};
 
-/// Everything `preau.toml` says, checked. Times are the school's local time.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Which school this is.
-    pub school: School,
-    /// Where the box listens, and what it may reach.
-    #[serde(default)]
-    pub network: Network,
-    /// Where packages are kept, and how much room they may take.
-    #[serde(default)]
-    pub store: Store,
-    /// Which sources say what the school holds.
-    #[serde(default)]
-    pub catalogue: Catalogue,
-    /// How politely packages are fetched.
-    #[serde(default)]
-    pub mirror: Mirror,
-    /// What readers see.
-    #[serde(default)]
-    pub library: Library,
-    /// Who may command the daemon on this machine.
-    #[serde(default)]
-    pub control: Control,
-}
+/// Where the configuration is when nobody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/preau/preau.toml";
+/// A larger file is not a configuration.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Structural errors looked for in one reading.
+const MAX_STRUCTURAL_ERRORS: usize = 20;
 
-/// `[school]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct School {
-    /// The school's national identifier, 7 digits and a letter.
-    pub uai: Uai,
-    /// Its name, as readers know it.
-    pub name: String,
-    /// IANA time zone of the timetable.
-    #[serde(default = "School::default_timezone")]
-    pub timezone: String,
-}
-
-impl School {
-    fn default_timezone() -> String {
-        "Europe/Paris".to_owned()
-    }
-}
-
-/// `[network]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Network {
-    /// Addresses the library listens on when systemd passes no socket.
-    pub listen: Vec<SocketAddr>,
-    /// Connections served at once; further ones wait in the kernel's queue.
-    pub max_connections: usize,
-    /// How long open requests may finish after SIGTERM.
-    pub drain: Period,
-    /// Private, loopback or link-local networks that sources may live in (a region's relay).
-    pub allow_private: Vec<IpNet>,
-    /// Extra certificate authorities (PEM), beside the system's.
-    pub extra_authorities: Vec<PathBuf>,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            listen: vec![SocketAddr::from(([0, 0, 0, 0], 80))],
-            max_connections: 4096,
-            drain: Period::seconds(20),
-            allow_private: Vec::new(),
-            extra_authorities: Vec::new(),
+impl Config {
+    /// Reads and checks a file. Warnings come beside the configuration.
+    pub fn load(path: &Path) -> Result<(Self, Report), ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(ConfigError::TooLarge { path: path.to_owned(), most: MAX_FILE_BYTES });
+        }
+        let name = path.display().to_string();
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(&name, &text),
+            Err(error) => {
+                let good = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let mut report = Report::new(&name, &text);
+                report.add(
+                    Severity::Error,
+                    good..good + 1,
+                    "",
+                    "this byte is not UTF-8".into(),
+                    "",
+                );
+                Err(ConfigError::Invalid(report))
+            }
         }
     }
-}
 
-/// `[store]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Store {
-    /// The data folder.
-    pub path: PathBuf,
-    /// Most bytes that packages may take; nothing = all but the reserve.
-    pub quota: Option<ByteSize>,
-    /// Free space always left on the disk.
-    pub reserve: ByteSize,
-    /// Bytes a second that the scrub reads.
-    pub scrub_rate: ByteRate,
-    /// How long a replaced version stays readable.
-    pub keep_replaced: Period,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::from("/var/lib/preau"),
-            quota: None,
-            reserve: ByteSize::gib(2),
-            scrub_rate: ByteRate::mib(5),
-            keep_replaced: Period::hours(24),
+    /// Checks a text; `name` is what the report calls it.
+    pub fn parse(name: &str, text: &str) -> Result<(Self, Report), ConfigError> {
+        let mut report = Report::new(name, text);
+        let (tree, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            for error in errors.iter().take(MAX_STRUCTURAL_ERRORS) {
+                let span = error.span().unwrap_or(0..0);
+                report.add(Severity::Error, span, "", error.message().to_owned(), "");
+            }
+            return Err(ConfigError::Invalid(report));
         }
-    }
-}
-
-/// `[catalogue]`: the sources, each with its own pace and credentials.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Catalogue {
-    /// GAR *abonnements* (or the region's relay of them).
-    pub subscriptions: Vec<SubscriptionSource>,
-    /// GAR *liste ressources* asked for one person (a documentaliste) per school.
-    pub resource_lists: Vec<ResourceListSource>,
-    /// Distributors' OPDS 2.0 feeds.
-    pub feeds: Vec<FeedSource>,
-    /// Time between two refreshes of every source.
-    pub refresh: Option<Period>,
-}
-
-/// How a source is asked: shared by all of them.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Credentials {
-    /// Client certificate chain (PEM).
-    pub certificate: Option<PathBuf>,
-    /// Its private key (PEM).
-    pub key: Option<PathBuf>,
-    /// A file holding a bearer token.
-    pub token_file: Option<PathBuf>,
-}
-
-/// `[[catalogue.subscriptions]]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SubscriptionSource {
-    /// A name of your choice, unique among sources; it names the kept answer.
-    pub name: String,
-    /// Base address: `…/abonnements` and `…/decompteaffectations` are below it.
-    pub url: Url,
-    /// Ask with POST, or with GET and a body.
-    #[serde(default)]
-    pub method: SubscriptionMethod,
-    /// Which form of answer to ask for.
-    #[serde(default)]
-    pub format: AnswerFormat,
-    /// Only subscriptions of this commercial distributor.
-    pub distributor: Option<String>,
-    /// How the box proves who it is.
-    #[serde(default)]
-    pub credentials: Credentials,
-}
-
-/// The two ways clients are seen to list subscriptions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SubscriptionMethod {
-    /// Newer.
-    #[default]
-    Post,
-    /// Older: GET with an XML body.
-    Get,
-}
-
-/// JSON or XML.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AnswerFormat {
-    /// `application/json`
-    #[default]
-    Json,
-    /// `application/xml`
-    Xml,
-}
-
-/// `[[catalogue.resource_lists]]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ResourceListSource {
-    /// A name of your choice, unique among sources.
-    pub name: String,
-    /// Base address: `…/ressources/{ent}/{uai}/{person}` is below it.
-    pub url: Url,
-    /// The ENT project's opaque code.
-    pub ent: String,
-    /// Schools the person belongs to; nothing = this school.
-    #[serde(default)]
-    pub uais: Vec<Uai>,
-    /// The ENT's identifier of the person.
-    pub person: String,
-    /// Which form of answer to ask for.
-    #[serde(default)]
-    pub format: AnswerFormat,
-    /// How the box proves who it is.
-    #[serde(default)]
-    pub credentials: Credentials,
-}
-
-/// `[[catalogue.feeds]]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FeedSource {
-    /// A name of your choice, unique among sources.
-    pub name: String,
-    /// The feed's first page.
-    pub url: Url,
-    /// How the box proves who it is; also used for the packages on the same origin.
-    #[serde(default)]
-    pub credentials: Credentials,
-}
-
-/// `[mirror]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mirror {
-    /// Downloads at once.
-    pub parallel: usize,
-    /// Downloads at once from one origin.
-    pub parallel_per_origin: usize,
-    /// Bytes a second outside class hours; nothing = no cap.
-    pub rate: Option<ByteRate>,
-    /// Bytes a second while classes are on.
-    pub class_hours_rate: Option<ByteRate>,
-    /// When classes are on.
-    pub class_hours: Vec<TimeWindow>,
-    /// When bulk work may run; empty = always.
-    pub window: Vec<TimeWindow>,
-    /// First wait after a failure; doubles each time.
-    pub retry_first: Period,
-    /// Longest wait between two tries.
-    pub retry_longest: Period,
-    /// A transfer slower than this for `stall_after` is cut and tried again.
-    pub slowest: ByteRate,
-    /// See `slowest`.
-    pub stall_after: Period,
-    /// The largest package accepted.
-    pub largest_package: ByteSize,
-}
-
-impl Default for Mirror {
-    fn default() -> Self {
-        Self {
-            parallel: 4,
-            parallel_per_origin: 2,
-            rate: None,
-            class_hours_rate: Some(ByteRate::mib(2)),
-            class_hours: Vec::new(),
-            window: Vec::new(),
-            retry_first: Period::seconds(5),
-            retry_longest: Period::hours(1),
-            slowest: ByteRate::kib(1),
-            stall_after: Period::seconds(60),
-            largest_package: ByteSize::gib(4),
+        let places = Places::of(&tree);
+        let Some(config) = typed(tree, &places, &mut report) else {
+            return Err(ConfigError::Invalid(report));
+        };
+        for fault in check::check(&config) {
+            report.add(
+                fault.severity,
+                places.span(&fault.key),
+                &fault.key,
+                fault.says,
+                fault.expected,
+            );
         }
+        if report.has_errors() { Err(ConfigError::Invalid(report)) } else { Ok((config, report)) }
     }
 }
 
-/// `[library]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Library {
-    /// Memory that hot small resources may take.
-    pub memory: ByteSize,
-}
-
-impl Default for Library {
-    fn default() -> Self {
-        Self { memory: ByteSize::mib(16) }
+/// Gives the tree its types. serde stops at its first error; the entry at fault is then set aside
+/// and the rest read again, so that one reading shows every wrong key and value.
+fn typed(tree: toml::Spanned<DeTable<'_>>, places: &Places, report: &mut Report) -> Option<Config> {
+    let whole = tree.span();
+    let mut table = tree.into_inner();
+    let mut set_aside = Vec::new();
+    for _ in 0..MAX_STRUCTURAL_ERRORS {
+        let again = toml::Spanned::new(whole.clone(), table.clone());
+        let error = match serde::Deserialize::deserialize(toml::de::Deserializer::from(again)) {
+            Ok(config) => return set_aside.is_empty().then_some(config),
+            Err(error) => error,
+        };
+        let error: toml::de::Error = error;
+        let span = error.span().unwrap_or(0..0);
+        let key = places.key_at(&span).unwrap_or_default().to_owned();
+        let message = error.message().to_owned();
+        // A required entry that was set aside is not missing: it was wrong, and was said to be.
+        let ours = message
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.strip_suffix('`'))
+            .is_some_and(|field| set_aside.iter().any(|gone: &String| place::leaf(gone) == field));
+        if ours {
+            return None;
+        }
+        report.add(Severity::Error, span, &key, message, check::expectation(&key));
+        if key.is_empty() || !place::remove(&mut table, &key) {
+            return None;
+        }
+        set_aside.push(key);
     }
-}
-
-/// `[control]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Control {
-    /// The daemon's local socket.
-    pub socket: PathBuf,
-    /// Besides root and the daemon's own user, members of this group may command it.
-    pub group: Option<String>,
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Self { socket: PathBuf::from("/run/preau/control.sock"), group: None }
-    }
+    None
 }

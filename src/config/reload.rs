@@ -1,0 +1,64 @@
+//! What differs between the configuration in force and a new one.
+
+use serde_json::Value;
+
+use super::Config;
+
+/// One key that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Such as `mirror.rate`.
+    pub key: String,
+    /// Can the running daemon take it up? Else it waits for a restart.
+    pub live: bool,
+}
+
+/// Sections and keys that rooms take up while they run.
+const LIVE: [&str; 3] = ["mirror", "network.drain", "control.group"];
+
+/// The keys that differ, in the order of the alphabet.
+pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
+    let mut keys = Vec::new();
+    // A configuration has text keys only, so that this cannot fail.
+    let value = |config| serde_json::to_value(config).unwrap_or_default();
+    differing("", &value(old), &value(new), &mut keys);
+    let live = |key: &str| {
+        LIVE.iter().any(|known| {
+            key.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    keys.into_iter().map(|key| Change { live: live(&key), key }).collect()
+}
+
+fn differing(prefix: &str, old: &Value, new: &Value, keys: &mut Vec<String>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            for (key, value) in old {
+                let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                differing(&path, value, new.get(key).unwrap_or(&Value::Null), keys);
+            }
+        }
+        _ if old != new => keys.push(prefix.to_owned()),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_says_whether_it_waits_for_a_restart() {
+        let config = |more: &str| {
+            let text = format!("[school]\nuai = \"0510035L\"\nname = \"x\"\n{more}");
+            Config::parse("t", &text).unwrap().0
+        };
+        let old = config("");
+        let new = config("[mirror]\nparallel = 3\n[network]\nlisten = [\"127.0.0.1:8080\"]\n");
+        let seen: Vec<_> =
+            changes(&old, &new).into_iter().map(|change| (change.key, change.live)).collect();
+        let expected = [("mirror.parallel".to_owned(), true), ("network.listen".to_owned(), false)];
+        assert_eq!(seen, expected);
+        assert!(changes(&old, &old).is_empty());
+    }
+}
