@@ -145,7 +145,6 @@ fn open_store(work: &Path) -> Result<Store> {
         path: work.join("data"),
         quota: None,
         reserve: 100_000_000,
-        scrub_rate: 1 << 20,
         keep_replaced: std::time::Duration::from_secs(3600),
     })?)
 }

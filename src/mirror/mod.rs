@@ -1,9 +1,30 @@
 //! Fetches packages: plans, downloads, patches (delta), verifies, and stays polite.
+//!
+//! `plan`, `schedule`, `pace` and `retry` decide, from data and a moment; `work` is the task that
+//! asks them; `transfer` brings one package, as a delta (`delta`) or whole (`download`).
 
-use std::sync::Arc;
+mod delta;
+mod download;
+mod error;
+mod exchange;
+mod pace;
+mod plan;
+mod retry;
+mod schedule;
+mod sink;
+mod transfer;
+mod work;
 
-use jiff::Timestamp;
+use std::{fmt, sync::Arc};
+
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use self::error::{FetchError, MirrorError};
+use self::{pace::Pace, schedule::Schedule};
+use crate::{catalogue::Holdings, config, net::client::Client, store::Store};
 
 /// Where the mirror is, for pages and the command line.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +37,9 @@ pub struct Progress {
     pub failed: Vec<Failure>,
     /// Why nothing moves, when nothing does although something waits (window, quota…).
     pub held_back: Option<String>,
+    /// The last packages that came, latest first.
+    #[serde(default)]
+    pub finished: Vec<Finished>,
 }
 
 /// A package on its way.
@@ -35,6 +59,23 @@ pub struct Transfer {
     pub rate: u64,
 }
 
+/// A package that came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// Holding's canonical identifier.
+    pub holding: String,
+    /// Title.
+    pub title: String,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// Bytes that crossed the network in the last try.
+    pub moved: u64,
+    /// How it came, when that deserves a word: as a delta, or why not.
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A failure on the retry list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
@@ -42,7 +83,7 @@ pub struct Failure {
     pub holding: String,
     /// Title.
     pub title: String,
-    /// Tries so far.
+    /// Tries so far, or since the last one that got further.
     pub tries: u32,
     /// What went wrong.
     pub reason: String,
@@ -52,34 +93,94 @@ pub struct Failure {
     pub again_at: Timestamp,
 }
 
+/// Gives the client to fetch a source's packages with, by the source's name.
+pub type Clients = Arc<dyn Fn(&str) -> Option<Client> + Send + Sync>;
+
 /// The mirror's task and its handle.
+pub struct Mirror {
+    zone: TimeZone,
+    store: Store,
+    holdings: watch::Receiver<Arc<Holdings>>,
+    clients: Clients,
+    pace: Arc<Pace>,
+    settings: watch::Sender<Arc<Settings>>,
+    calls: watch::Sender<Calls>,
+    progress: watch::Sender<Arc<Progress>>,
+}
+
+/// What a reload may change.
 #[derive(Debug)]
-pub struct Mirror {}
+struct Settings {
+    config: config::Mirror,
+    schedule: Schedule,
+}
+
+/// How often `wake` was called, in all and to pass over the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Calls {
+    all: u64,
+    ignoring_window: u64,
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirror")
+            .field("store", &self.store)
+            .field("progress", &*self.progress.borrow())
+            .finish_non_exhaustive()
+    }
+}
 
 impl Mirror {
     /// Nothing runs until `run`.
     pub fn new(
-        _school: &crate::config::School,
-        _config: &crate::config::Mirror,
-        _store: crate::store::Store,
-        _catalogue: Arc<crate::catalogue::Catalogue>,
-    ) -> Self {
-        todo!()
+        school: &config::School,
+        config: &config::Mirror,
+        store: Store,
+        holdings: watch::Receiver<Arc<Holdings>>,
+        clients: Clients,
+    ) -> Result<Self, MirrorError> {
+        let zone = TimeZone::get(&school.timezone).map_err(|error| MirrorError::Zone {
+            name: school.timezone.clone(),
+            reason: error.to_string(),
+        })?;
+        let schedule = Schedule::new(zone.clone(), config);
+        let rate = schedule.at(Timestamp::now()).rate;
+        Ok(Self {
+            zone,
+            store,
+            holdings,
+            clients,
+            pace: Arc::new(Pace::new(rate)),
+            settings: watch::Sender::new(Arc::new(Settings { config: config.clone(), schedule })),
+            calls: watch::Sender::default(),
+            progress: watch::Sender::default(),
+        })
     }
-    /// Works until cancelled: plans whenever holdings, store or time call for it.
-    pub async fn run(&self, _token: tokio_util::sync::CancellationToken) {
-        todo!()
+
+    /// Works until cancelled: plans whenever holdings, store or time call for it. Transfers under
+    /// way then stop with what they have made durable.
+    pub async fn run(&self, token: CancellationToken) {
+        work::run(self, token).await;
     }
+
     /// Where it is.
-    pub fn progress(&self) -> tokio::sync::watch::Receiver<Arc<Progress>> {
-        todo!()
+    pub fn progress(&self) -> watch::Receiver<Arc<Progress>> {
+        self.progress.subscribe()
     }
-    /// Tries failed packages at once and, if `ignore_window`, outside the window too.
-    pub fn wake(&self, _ignore_window: bool) {
-        todo!()
+
+    /// Tries failed packages at once and, if `ignore_window`, outside the window too, until
+    /// nothing is left that could move.
+    pub fn wake(&self, ignore_window: bool) {
+        self.calls.send_modify(|calls| {
+            calls.all += 1;
+            calls.ignoring_window += u64::from(ignore_window);
+        });
     }
-    /// Applies a reloaded configuration to what starts next.
-    pub fn reconfigure(&self, _config: &crate::config::Mirror) {
-        todo!()
+
+    /// Applies a reloaded configuration to what starts next; a rate at once.
+    pub fn reconfigure(&self, config: &config::Mirror) {
+        let schedule = Schedule::new(self.zone.clone(), config);
+        self.settings.send_replace(Arc::new(Settings { config: config.clone(), schedule }));
     }
 }
