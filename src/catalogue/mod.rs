@@ -3,12 +3,25 @@
 //!
 //! Not here: fetching packages (`mirror`), or who may open them (`access`).
 
-use std::sync::Arc;
+mod entry;
+pub mod gar;
+pub mod identifiers;
+mod import;
+mod lenient;
+mod merge;
+pub mod opds;
+mod pace;
+mod shelf;
+mod sources;
+mod text;
+
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::{entry::Entry, lenient::BadAnswer, shelf::Catalogue};
 use crate::store::BlobId;
 
 /// One book (or other resource) that the school holds.
@@ -112,51 +125,41 @@ pub struct Holdings {
 /// What may go wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
-    /// More variants come with the code.
-    #[error("{0}")]
-    Other(String),
-}
-
-/// The sources and their last good answers.
-#[derive(Debug)]
-pub struct Catalogue {}
-
-impl Catalogue {
-    /// Reads the kept answers, so that the shelf is there before any source answers.
-    pub fn open(
-        _school: &crate::config::School,
-        _config: &crate::config::Catalogue,
-        _network: &crate::config::Network,
-        _store: crate::store::Store,
-    ) -> Result<Self, CatalogueError> {
-        todo!()
-    }
-    /// What the school holds; a new value after each refresh or import that changed it.
-    pub fn holdings(&self) -> tokio::sync::watch::Receiver<Arc<Holdings>> {
-        todo!()
-    }
-    /// Asks every source once. A failing one keeps its last good answer.
-    pub async fn refresh(&self, _now: Timestamp) -> Vec<SourceState> {
-        todo!()
-    }
-    /// Refreshes at the configured pace until cancelled.
-    pub async fn run(&self, _token: tokio_util::sync::CancellationToken) {
-        todo!()
-    }
-    /// The client to fetch a source's packages with.
-    pub fn client_of(&self, _source: &str) -> Option<crate::net::client::Client> {
-        todo!()
-    }
-    /// Plan B: reads an order CSV and the package files beside it (a folder or USB stick) into the
-    /// store. Blocking. `progress` is told after each piece.
-    pub fn import(
-        &self,
-        _folder: &std::path::Path,
-        _now: Timestamp,
-        _progress: &mut dyn FnMut(&ImportProgress) -> bool,
-    ) -> Result<ImportReport, CatalogueError> {
-        todo!()
-    }
+    /// The school's time zone is not known.
+    #[error("time zone {name}: {reason}; a name such as Europe/Paris was expected")]
+    TimeZone {
+        /// The name in the configuration.
+        name: String,
+        /// The time zone library's words.
+        reason: String,
+    },
+    /// Another import is under way.
+    #[error("an import is under way already; wait for its end")]
+    Busy,
+    /// The folder to import cannot be read.
+    #[error("{path}: {reason}; a folder with an order (commande.csv) was expected")]
+    Folder {
+        /// The folder, or a file in it.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The order says nothing that can be used.
+    #[error("{path}: {reason}; the columns are described in docs/plan-b.md")]
+    Order {
+        /// The CSV file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// What was imported cannot be kept.
+    #[error("keeping the answer of {name}: {reason}")]
+    Keep {
+        /// The source's name.
+        name: String,
+        /// The store's words.
+        reason: String,
+    },
 }
 
 /// Where an import is.
