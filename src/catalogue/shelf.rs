@@ -371,7 +371,7 @@ fn state(name: &str, standing: Option<&Standing>) -> Option<SourceState> {
 
 /// Name of the document that keeps a source's answer.
 fn document(source: &str) -> String {
-    format!("source-{source}")
+    Store::document_name("source", source)
 }
 
 /// A kept answer, if it is one of this kind that this version can read.

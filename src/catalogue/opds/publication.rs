@@ -336,7 +336,7 @@ mod tests {
         let (entry, _) = read(&json!({
             "metadata": {
                 "title": {"en": "E", "fr": "F"}, "language": ["fr", "en"],
-                "identifier": "http://n2t.net/ark:/1/a", "altIdentifier": [{"value": "2070368228"}, "x"],
+                "identifier": "http://n2t.net/ark:/1/a", "altIdentifier": [{"value": "207036822X"}, "x"],
                 "publisher": [{"name": {"fr": "Éd"}}],
                 "subject": ["Maths", {"name": "2de", "scheme": "http://data/scolomfr-voc-022"}, {"name": {"fr": "Maths"}}],
                 "description": "<b>D</b>",
