@@ -1,6 +1,6 @@
 //! Answer bodies: bytes in memory, slices of files, or both in a row.
 
-use std::{fs::File, sync::Arc};
+use std::{fs::File, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
@@ -20,6 +20,36 @@ pub enum Segment {
     },
 }
 
+impl Segment {
+    /// Number of bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { len, .. } => *len,
+        }
+    }
+
+    /// No byte at all?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of `range`, which lies within this segment.
+    fn part(&self, range: Range<u64>) -> Self {
+        match self {
+            Self::Bytes(bytes) => {
+                let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len());
+                Self::Bytes(bytes.slice(at(range.start)..at(range.end)))
+            }
+            Self::File { file, offset, .. } => Self::File {
+                file: file.clone(),
+                offset: offset + range.start,
+                len: range.end - range.start,
+            },
+        }
+    }
+}
+
 /// The body of every answer of the box.
 #[derive(Debug)]
 pub enum Body {
@@ -31,4 +61,82 @@ pub enum Body {
     Segments(Vec<Segment>),
     /// A page made by axum.
     Page(axum::body::Body),
+}
+
+impl Body {
+    /// Number of bytes, when it is known beforehand.
+    pub fn len(&self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Segments(segments) => Some(segments.iter().map(Segment::len).sum()),
+            Self::Page(page) => http_body::Body::size_hint(page).exact(),
+        }
+    }
+
+    /// Known to hold nothing?
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// The bytes of `range` (half open). A page has no parts: it is given whole.
+    #[must_use]
+    pub fn part(self, range: Range<u64>) -> Self {
+        let segments = match self {
+            Self::Segments(segments) => segments,
+            Self::Bytes(bytes) => vec![Segment::Bytes(bytes)],
+            whole => return whole,
+        };
+        let mut start = 0;
+        let mut parts = Vec::with_capacity(segments.len());
+        for segment in segments {
+            let end = start + segment.len();
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            if from < to {
+                parts.push(segment.part(from - start..to - start));
+            }
+            start = end;
+        }
+        Self::Segments(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(body: Body) -> String {
+        let Body::Segments(segments) = body else { panic!("segments were expected") };
+        let mut text = String::new();
+        for segment in segments {
+            match segment {
+                Segment::Bytes(bytes) => text += std::str::from_utf8(&bytes).unwrap(),
+                Segment::File { file, offset, len } => {
+                    let mut bytes = vec![0; usize::try_from(len).unwrap()];
+                    std::os::unix::fs::FileExt::read_exact_at(&*file, &mut bytes, offset).unwrap();
+                    text += std::str::from_utf8(&bytes).unwrap();
+                }
+            }
+        }
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_segments_is_the_part_of_their_bytes(start in 0u64..14, length in 0u64..14) {
+            let mut file = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut file, b"..cdefgh..").unwrap();
+            let body = Body::Segments(vec![
+                Segment::Bytes(Bytes::from_static(b"ab")),
+                Segment::File { file: Arc::new(file), offset: 2, len: 6 },
+                Segment::Bytes(Bytes::from_static(b"ijkl")),
+            ]);
+            let end = (start + length).min(12);
+            let (from, to) = (usize::try_from(start.min(12)).unwrap(), usize::try_from(end).unwrap());
+            let wanted = &"abcdefghijkl"[from..to.max(from)];
+            prop_assert_eq!(text(body.part(start..start + length)), wanted);
+        }
+    }
 }

@@ -6,4 +6,6 @@
 pub mod body;
 pub mod client;
 pub mod conditional;
+pub mod listen;
+mod sendfile;
 pub mod serve;

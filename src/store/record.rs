@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn a_file_read_back_is_trusted_up_to_its_first_bad_part() {
         let part = usize::try_from(PART_BYTES).unwrap();
-        let mut bytes: Vec<u8> = (0..2 * part + 1000).map(|i| (i % 251) as u8).collect();
+        let mut bytes: Vec<u8> =
+            (0..2 * part + 1000).map(|i| u8::try_from(i % 251).unwrap()).collect();
         let mut running = Running::default();
         running.update(&bytes);
         let (extent, here) = (running.extent(), Path::new("test"));

@@ -23,7 +23,7 @@ pub struct Description {
     pub publisher: Option<String>,
     /// Media type of the package, such as `application/epub+zip`.
     pub media_type: String,
-    /// The source's version text (a `modified` date, an ETag, an order number); may be empty.
+    /// The source's version text (a `modified` date, an `ETag`, an order number); may be empty.
     pub version: String,
     /// Where it came from: an address without its query, or `import:` and a file name.
     pub origin: String,
