@@ -3,7 +3,32 @@
 //!
 //! Not here: who asks, and the HTTP answer itself (`library`).
 
+mod contents;
+mod epub;
+mod error;
+mod html;
+mod item;
+mod manifest;
+mod media_type;
+mod open;
+mod path;
+mod pdf;
+mod resource;
+mod scorm;
+#[cfg(test)]
+mod testing;
+mod xml;
+mod zip;
+
 use std::{fs::File, sync::Arc};
+
+pub use error::PublicationError;
+pub use item::{ContentsEntry, Item, Kind, Metadata};
+pub use path::encode as encode_path;
+pub use resource::Resource;
+pub use zip::ZipError;
+
+use zip::Table;
 
 /// A package, open for reading. Shared by all its readers.
 #[derive(Debug)]
@@ -20,122 +45,47 @@ pub struct Publication {
     pub contents: Vec<ContentsEntry>,
     /// Path of the cover image, when there is one.
     pub cover: Option<String>,
+    place: Place,
 }
 
-/// Kinds of packages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// EPUB 3 (or 2), one fixed page a document.
-    EpubFixed,
-    /// EPUB 3 (or 2), text that flows.
-    EpubReflowable,
-    /// PDF.
-    Pdf,
-    /// A web site in a zip, `index.html` its start.
-    Html,
-    /// SCORM 1.2 or 2004.
-    Scorm,
-}
-
-/// What a package says of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metadata {
-    /// Title; empty when it has none.
-    pub title: String,
-    /// Identifiers as written (URN, ISBN…).
-    pub identifiers: Vec<String>,
-    /// Authors.
-    pub authors: Vec<String>,
-    /// Publisher.
-    pub publisher: Option<String>,
-    /// BCP 47 languages.
-    pub languages: Vec<String>,
-    /// Last change, as written.
-    pub modified: Option<String>,
-    /// Pages, when known.
-    pub pages: Option<u32>,
-    /// `rtl` page progression.
-    pub right_to_left: bool,
-}
-
-/// One resource of the manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// Path inside the package, decoded, no leading slash, no `..`.
-    pub path: String,
-    /// Media type.
-    pub media_type: String,
-    /// Title, when the table of contents names it.
-    pub title: Option<String>,
-    /// Bytes, inflated.
-    pub size: u64,
-    /// `left`, `right` or `center` of a double page.
-    pub page: Option<&'static str>,
-    /// Width and height of a fixed page, CSS pixels.
-    pub viewport: Option<(u32, u32)>,
-}
-
-/// A line of the table of contents.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContentsEntry {
-    /// What it says.
-    pub title: String,
-    /// Path inside the package, with `#fragment` when it has one.
-    pub href: Option<String>,
-    /// Lines below it.
-    pub children: Vec<ContentsEntry>,
-}
-
-/// The bytes of one resource, where they lie in the package.
-#[derive(Debug, Clone)]
-pub struct Resource {
-    /// The package.
-    pub file: Arc<File>,
-    /// First byte of the stored or deflated data.
-    pub offset: u64,
-    /// Bytes there.
-    pub stored_len: u64,
-    /// Bytes once inflated; equal to `stored_len` when stored.
-    pub len: u64,
-    /// Is it a raw deflate stream (RFC 1951)?
-    pub deflated: bool,
-    /// CRC-32 of the inflated bytes.
-    pub crc32: u32,
-    /// Media type.
-    pub media_type: String,
-}
-
-impl Resource {
-    /// RFC 1952 header and trailer that make the raw deflate stream a gzip file: header, trailer.
-    pub fn gzip_frame(&self) -> ([u8; 10], [u8; 8]) {
-        todo!()
-    }
-    /// The bytes, inflated and checked, at most `limit`. Blocking.
-    pub fn read(&self, _limit: u64) -> Result<Vec<u8>, PublicationError> {
-        todo!()
-    }
+/// Where the bytes of a package are.
+#[derive(Debug)]
+enum Place {
+    /// Entries of a zip.
+    Zip(Table),
+    /// The file is the one resource.
+    Whole(Arc<File>),
 }
 
 impl Publication {
     /// Opens and checks a package of the given media type. Blocking.
-    pub fn open(_file: File, _media_type: &str) -> Result<Self, PublicationError> {
-        todo!()
+    ///
+    /// The media type tells EPUB, PDF and zips apart; one that tells nothing
+    /// (`application/octet-stream`) leaves it to the first bytes.
+    pub fn open(file: File, media_type: &str) -> Result<Self, PublicationError> {
+        open::open(file, media_type)
     }
+
     /// One resource by its path inside the package (decoded). *In memory.*
-    pub fn resource(&self, _path: &str) -> Option<Resource> {
-        todo!()
+    pub fn resource(&self, path: &str) -> Option<Resource> {
+        match &self.place {
+            Place::Zip(table) => table.find(path).map(|row| table.resource(row)),
+            Place::Whole(file) => {
+                let item = self.reading_order.first().filter(|item| item.path == path)?;
+                Some(Resource::whole(file.clone(), item))
+            }
+        }
     }
+
     /// The Readium Web Publication Manifest. `base` is the address of the package's folder, with a
     /// final slash; every `href` is below it.
-    pub fn manifest(&self, _base: &str) -> serde_json::Value {
-        todo!()
+    pub fn manifest(&self, base: &str) -> serde_json::Value {
+        manifest::manifest(self, base)
     }
-}
 
-/// Why a package is refused; names the rule it breaks.
-#[derive(Debug, thiserror::Error)]
-pub enum PublicationError {
-    /// More variants come with the code.
-    #[error("{0}")]
-    Other(String),
+    /// The address of a line of the table of contents (path, `?query` and `#fragment` as
+    /// [`ContentsEntry::href`] has them) below `base`, encoded.
+    pub fn address(&self, base: &str, href: &str) -> String {
+        manifest::address(self, base, href)
+    }
 }

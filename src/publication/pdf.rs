@@ -1,0 +1,222 @@
+//! PDF: title, authors, pages and outline; the file itself is the one resource.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::{BufReader, Read as _, Seek as _, SeekFrom},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
+
+use super::{
+    ContentsEntry, Item, Kind, Metadata, Place, Publication, PublicationError,
+    contents::MAX_CONTENTS_LINES, media_type, xml::collapse,
+};
+
+/// The path of the one resource.
+const PATH: &str = "publication.pdf";
+/// Files larger than that are lent without being looked into: looking takes all of them in
+/// memory.
+const MAX_LOADED_BYTES: u64 = 256 << 20;
+/// Bytes that one compressed stream of objects may inflate to.
+const MAX_STREAM_BYTES: usize = 64 << 20;
+/// Levels of an outline.
+const MAX_OUTLINE_DEPTH: usize = 16;
+/// Nodes of the tree of names that are visited for a destination.
+const MAX_NAME_NODES: usize = 10_000;
+
+/// Opens a PDF whose header was seen. What its structure hides (encrypted, broken, of a kind
+/// unknown here) stays unknown: the browser may still show it.
+pub(super) fn open(file: Arc<File>) -> Result<Publication, PublicationError> {
+    let size = file
+        .metadata()
+        .map_err(|source| PublicationError::Read { what: "the file".into(), offset: 0, source })?
+        .len();
+    // The parser is not ours: a panic in it costs the outline, not the book.
+    let known = (size <= MAX_LOADED_BYTES)
+        .then(|| catch_unwind(AssertUnwindSafe(|| look(&file))).ok().flatten())
+        .flatten();
+    let (metadata, contents) = known.unwrap_or_default();
+    let item = Item {
+        path: PATH.into(),
+        media_type: media_type::PDF.into(),
+        title: None,
+        size,
+        page: None,
+        viewport: None,
+    };
+    Ok(Publication {
+        kind: Kind::Pdf,
+        metadata,
+        reading_order: vec![item],
+        resources: Vec::new(),
+        contents,
+        cover: None,
+        place: Place::Whole(file),
+    })
+}
+
+/// Keeps what describes the document, drops what is drawn.
+fn descriptive(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)> {
+    match object {
+        Object::Stream(stream) if !stream.dict.has_type(b"ObjStm") => None,
+        other => Some((id, other.clone())),
+    }
+}
+
+fn look(file: &Arc<File>) -> Option<(Metadata, Vec<ContentsEntry>)> {
+    let mut source = file.try_clone().ok()?;
+    source.seek(SeekFrom::Start(0)).ok()?;
+    let options = LoadOptions {
+        filter: Some(descriptive),
+        max_decompressed_size: Some(MAX_STREAM_BYTES),
+        ..LoadOptions::default()
+    };
+    let source = BufReader::new(source).take(MAX_LOADED_BYTES);
+    let document = Document::load_from_with_options(source, options).ok()?;
+    if document.is_encrypted() {
+        return None;
+    }
+    let pages: HashMap<ObjectId, u32> =
+        document.page_iter().zip(1..).map(|(id, number)| (id, number)).collect();
+    let metadata = metadata(&document, u32::try_from(pages.len()).ok());
+    let contents = Outline { document: &document, pages, seen: HashSet::new() }.read();
+    Some((metadata, contents))
+}
+
+fn metadata(document: &Document, pages: Option<u32>) -> Metadata {
+    let info = document.trailer.get_deref(b"Info", document).and_then(Object::as_dict).ok();
+    let field = |key: &[u8]| text(document, info?, key);
+    let language = document.catalog().ok().and_then(|catalog| text(document, catalog, b"Lang"));
+    Metadata {
+        title: field(b"Title").unwrap_or_default(),
+        authors: field(b"Author").into_iter().collect(),
+        languages: language.into_iter().collect(),
+        pages: pages.filter(|pages| *pages > 0),
+        ..Metadata::default()
+    }
+}
+
+/// A text string of a dictionary (ISO 32000-1 §7.9.2.2); `None` when absent or blank.
+fn text(document: &Document, dictionary: &Dictionary, key: &[u8]) -> Option<String> {
+    let object = dictionary.get_deref(key, document).ok()?;
+    let decoded = match object.as_str() {
+        // Many writers put UTF-8 without its mark.
+        Ok(bytes) if !bytes.starts_with(b"\xef\xbb\xbf") && !bytes.starts_with(b"\xfe\xff") => {
+            match std::str::from_utf8(bytes) {
+                Ok(text) => text.to_owned(),
+                Err(_) => lopdf::decode_text_string(object).ok()?,
+            }
+        }
+        _ => lopdf::decode_text_string(object).ok()?,
+    };
+    let plain: String = decoded.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain = collapse(&plain);
+    (!plain.is_empty()).then_some(plain)
+}
+
+/// Reads an outline (ISO 32000-1 §12.3.3), whose links may form rings.
+struct Outline<'a> {
+    document: &'a Document,
+    pages: HashMap<ObjectId, u32>,
+    seen: HashSet<ObjectId>,
+}
+
+impl<'a> Outline<'a> {
+    fn read(mut self) -> Vec<ContentsEntry> {
+        let Ok(catalog) = self.document.catalog() else { return Vec::new() };
+        let Ok(root) = self.document.get_dict_in_dict(catalog, b"Outlines") else {
+            return Vec::new();
+        };
+        self.lines_below(root, 0)
+    }
+
+    fn lines_below(&mut self, parent: &'a Dictionary, depth: usize) -> Vec<ContentsEntry> {
+        let mut lines = Vec::new();
+        let mut next = parent.get(b"First").and_then(Object::as_reference).ok();
+        while let Some(id) = next {
+            if depth >= MAX_OUTLINE_DEPTH
+                || self.seen.len() >= MAX_CONTENTS_LINES
+                || !self.seen.insert(id)
+            {
+                break;
+            }
+            let Ok(item) = self.document.get_dictionary(id) else { break };
+            let title = text(self.document, item, b"Title").unwrap_or_default();
+            let href = self.page_of(item).map(|page| format!("{PATH}#page={page}"));
+            let children = self.lines_below(item, depth + 1);
+            lines.push(ContentsEntry { title, href, children });
+            next = item.get(b"Next").and_then(Object::as_reference).ok();
+        }
+        lines
+    }
+
+    /// The page that a line leads to: its destination, or that of its action.
+    fn page_of(&self, item: &'a Dictionary) -> Option<u32> {
+        let destination = match item.get_deref(b"Dest", self.document) {
+            Ok(destination) => destination,
+            Err(_) => {
+                let action = self.document.get_dict_in_dict(item, b"A").ok()?;
+                let kind = action.get_deref(b"S", self.document).and_then(Object::as_name).ok()?;
+                if kind != b"GoTo" {
+                    return None;
+                }
+                action.get_deref(b"D", self.document).ok()?
+            }
+        };
+        let array = match destination {
+            Object::Array(array) => array,
+            Object::Name(name) | Object::String(name, _) => self.named(name)?,
+            _ => return None,
+        };
+        match array.first()? {
+            Object::Reference(page) => self.pages.get(page).copied(),
+            // Some writers put the page's place, from 0.
+            Object::Integer(place) => u32::try_from(*place).ok()?.checked_add(1),
+            _ => None,
+        }
+    }
+
+    /// A named destination: in the catalogue's `Dests`, or in the tree of names (§7.9.6).
+    fn named(&self, name: &[u8]) -> Option<&'a Vec<Object>> {
+        let catalog = self.document.catalog().ok()?;
+        let direct = self.document.get_dict_in_dict(catalog, b"Dests").ok();
+        if let Some(found) = direct.and_then(|d| d.get_deref(name, self.document).ok()) {
+            return self.array_of(found);
+        }
+        let names = self.document.get_dict_in_dict(catalog, b"Names").ok()?;
+        let mut waiting = vec![self.document.get_dict_in_dict(names, b"Dests").ok()?];
+        for _ in 0..MAX_NAME_NODES {
+            let node = waiting.pop()?;
+            if let Ok(pairs) = node.get_deref(b"Names", self.document).and_then(Object::as_array) {
+                let mut pairs = pairs.chunks_exact(2);
+                let found = pairs.find_map(|pair| match pair {
+                    [key, value] if key.as_str().is_ok_and(|key| key == name) => Some(value),
+                    _ => None,
+                });
+                if let Some(found) = found {
+                    return self.array_of(self.document.dereference(found).ok()?.1);
+                }
+            }
+            if let Ok(kids) = node.get_deref(b"Kids", self.document).and_then(Object::as_array) {
+                let nodes = kids.iter().filter_map(|kid| kid.as_reference().ok());
+                waiting.extend(nodes.filter_map(|id| self.document.get_dictionary(id).ok()));
+                waiting.truncate(MAX_NAME_NODES);
+            }
+        }
+        None
+    }
+
+    /// A destination as an array, or the dictionary that holds it under `D`.
+    fn array_of(&self, object: &'a Object) -> Option<&'a Vec<Object>> {
+        match object {
+            Object::Array(array) => Some(array),
+            Object::Dictionary(dictionary) => {
+                dictionary.get_deref(b"D", self.document).and_then(Object::as_array).ok()
+            }
+            _ => None,
+        }
+    }
+}

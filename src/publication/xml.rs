@@ -1,0 +1,410 @@
+//! XML documents of packages as small trees, bounded in size, depth and number of parts. No DTD
+//! is read and no entity is expanded beyond characters, so none can grow.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use quick_xml::{Reader, events::BytesStart, events::Event};
+
+use super::{PublicationError, zip::Table};
+
+/// Bytes of an XML document of a package (container, OPF, nav, NCX, imsmanifest).
+pub(super) const MAX_XML_BYTES: u64 = 16 << 20;
+/// Elements inside one another.
+const MAX_DEPTH: usize = 200;
+/// Elements, texts and attributes of one document: a tree then takes some 100 MiB at worst.
+const MAX_PARTS: usize = 600_000;
+/// Bytes in which an XML declaration names its encoding.
+const DECLARATION_BYTES: usize = 256;
+
+/// Why a document could not be understood.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum XmlError {
+    #[error("not well-formed near byte {at}: {reason}")]
+    Malformed { at: u64, reason: String },
+    #[error("elements nest deeper than {MAX_DEPTH}")]
+    TooDeep,
+    #[error("more than {MAX_PARTS} elements, attributes and texts")]
+    TooManyParts,
+    #[error("it has no element")]
+    Empty,
+}
+
+/// An element, its name without prefix.
+#[derive(Debug, Default)]
+pub(super) struct Element {
+    pub(super) name: Box<str>,
+    /// Names as written, prefix included.
+    attributes: Vec<(Box<str>, Box<str>)>,
+    children: Vec<Node>,
+}
+
+#[derive(Debug)]
+enum Node {
+    Element(Element),
+    Text(Box<str>),
+}
+
+impl Element {
+    /// The value of an attribute, named as written.
+    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| **key == *name).map(|(_, value)| &**value)
+    }
+
+    /// The value of an attribute whatever its prefix: documents choose their prefixes.
+    pub(super) fn attribute_any(&self, local: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| local_name(key) == local).map(|(_, value)| &**value)
+    }
+
+    /// Does an attribute have this word among its words?
+    pub(super) fn has_word(&self, local: &str, word: &str) -> bool {
+        self.attribute_any(local).is_some_and(|value| value.split_whitespace().any(|w| w == word))
+    }
+
+    /// The elements right below.
+    pub(super) fn elements(&self) -> impl DoubleEndedIterator<Item = &Element> {
+        self.children.iter().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            Node::Text(_) => None,
+        })
+    }
+
+    /// The elements of a name right below.
+    pub(super) fn named(&self, name: &str) -> impl DoubleEndedIterator<Item = &Element> {
+        self.elements().filter(move |element| &*element.name == name)
+    }
+
+    /// The first element of a name right below.
+    pub(super) fn first(&self, name: &str) -> Option<&Element> {
+        self.named(name).next()
+    }
+
+    /// All elements of a name at any depth, in document order.
+    pub(super) fn descendants(&self, name: &str) -> Vec<&Element> {
+        let mut found = Vec::new();
+        let mut waiting: Vec<&Element> = self.elements().rev().collect();
+        while let Some(element) = waiting.pop() {
+            if &*element.name == name {
+                found.push(element);
+            }
+            waiting.extend(element.elements().rev());
+        }
+        found
+    }
+
+    /// All its text, white space collapsed; pictures speak by their `alt`.
+    pub(super) fn text(&self) -> String {
+        let mut all = String::new();
+        let mut waiting: Vec<&Node> = self.children.iter().rev().collect();
+        while let Some(node) = waiting.pop() {
+            match node {
+                Node::Text(text) => all.push_str(text),
+                Node::Element(element) => {
+                    if &*element.name == "img"
+                        && let Some(alt) = element.attribute("alt")
+                    {
+                        all.push_str(alt);
+                    }
+                    waiting.extend(element.children.iter().rev());
+                }
+            }
+        }
+        collapse(&all)
+    }
+}
+
+/// White space as a reader sees it: none at the ends, one space elsewhere.
+pub(super) fn collapse(text: &str) -> String {
+    let mut collapsed = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !collapsed.is_empty() {
+            collapsed.push(' ');
+        }
+        collapsed.push_str(word);
+    }
+    collapsed
+}
+
+/// Reads an XML document of a package.
+pub(super) fn load(table: &Table, path: &str) -> Result<Element, PublicationError> {
+    let row = table.find(path).ok_or_else(|| PublicationError::Missing {
+        path: path.to_owned(),
+        why: "another document of the package names it",
+    })?;
+    let bytes = table.resource(row).read(MAX_XML_BYTES)?;
+    parse(&bytes).map_err(|error| PublicationError::Document {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// Parses a document. Elements left open are closed at its end and stray ends are skipped, as
+/// reading systems do with the XHTML that publishers ship.
+pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
+    let text = decode(bytes);
+    let mut reader = Reader::from_str(&text);
+    let config = reader.config_mut();
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
+    config.allow_dangling_amp = true;
+    let mut tree = Tree::default();
+    loop {
+        let event = reader.read_event().map_err(|error| XmlError::Malformed {
+            at: reader.error_position(),
+            reason: error.to_string(),
+        })?;
+        match event {
+            Event::Start(start) => tree.open(&start)?,
+            Event::Empty(start) => {
+                tree.open(&start)?;
+                tree.close(local_name(start.name().as_ref()));
+            }
+            Event::End(end) => tree.close(local_name(end.name().as_ref())),
+            Event::Text(text) => tree.text(&text.into_inner())?,
+            Event::CData(text) => tree.text(&text.into_inner())?,
+            Event::GeneralRef(name) => tree.text(&resolve_reference(&name))?,
+            Event::Eof => break,
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+        }
+    }
+    tree.finish()
+}
+
+/// A tree being built.
+#[derive(Debug, Default)]
+struct Tree {
+    /// Elements open, the outermost first.
+    open: Vec<Element>,
+    root: Option<Element>,
+    parts: usize,
+}
+
+impl Tree {
+    fn count(&mut self, parts: usize) -> Result<(), XmlError> {
+        self.parts = self.parts.saturating_add(parts);
+        if self.parts > MAX_PARTS { Err(XmlError::TooManyParts) } else { Ok(()) }
+    }
+
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(XmlError::TooDeep);
+        }
+        self.count(1)?;
+        let mut element =
+            Element { name: local_name(start.name().as_ref()).into(), ..Element::default() };
+        for attribute in start.html_attributes().with_checks(false).flatten() {
+            self.count(1)?;
+            let key = attribute.key.as_ref().into();
+            element.attributes.push((key, unescape(&attribute.value).into()));
+        }
+        self.open.push(element);
+        Ok(())
+    }
+
+    /// Closes the innermost element of that name, and those left open inside it.
+    fn close(&mut self, name: &str) {
+        if !self.open.iter().any(|element| &*element.name == name) {
+            return;
+        }
+        while let Some(element) = self.open.pop() {
+            let found = &*element.name == name;
+            self.place(element);
+            if found {
+                return;
+            }
+        }
+    }
+
+    /// Hangs a closed element below the one that holds it; the first without one is the root.
+    fn place(&mut self, element: Element) {
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(Node::Element(element)),
+            None if self.root.is_none() => self.root = Some(element),
+            None => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), XmlError> {
+        let Some(parent) = self.open.last_mut() else { return Ok(()) };
+        if text.is_empty() {
+            return Ok(());
+        }
+        parent.children.push(Node::Text(text.into()));
+        self.count(1)
+    }
+
+    fn finish(mut self) -> Result<Element, XmlError> {
+        while let Some(element) = self.open.pop() {
+            self.place(element);
+        }
+        self.root.ok_or(XmlError::Empty)
+    }
+}
+
+/// The name after the prefix.
+fn local_name(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(_, local)| local)
+}
+
+/// Text of any encoding that XML allows: by its mark, its declaration, else UTF-8.
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
+        return encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()).0;
+    }
+    let encoding = match bytes.get(..2) {
+        Some([0, b'<']) => UTF_16BE,
+        Some([b'<', 0]) => UTF_16LE,
+        _ => declared(bytes).unwrap_or(UTF_8),
+    };
+    encoding.decode_without_bom_handling(bytes).0
+}
+
+/// The encoding that an XML declaration names. One whose declaration reads as ASCII is not UTF-16,
+/// whatever it says.
+fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = String::from_utf8_lossy(bytes.get(..DECLARATION_BYTES.min(bytes.len()))?);
+    let declaration = head.trim_start().strip_prefix("<?xml")?.split("?>").next()?;
+    let (_, after) = declaration.split_once("encoding")?;
+    let value = after.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let label = value.split(quote).nth(1)?;
+    Encoding::for_label(label.as_bytes()).filter(|e| *e != UTF_16LE && *e != UTF_16BE)
+}
+
+/// Attribute values: references resolved where known, left as they are where not.
+fn unescape(value: &str) -> Cow<'_, str> {
+    if !value.contains('&') {
+        return Cow::Borrowed(value);
+    }
+    let mut plain = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('&') {
+        plain.push_str(before);
+        match after.split_once(';') {
+            Some((name, more)) if name.len() <= MAX_REFERENCE_CHARS && !name.contains('&') => {
+                plain.push_str(&resolve_reference(name));
+                rest = more;
+            }
+            _ => {
+                plain.push('&');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// Characters between `&` and `;`.
+const MAX_REFERENCE_CHARS: usize = 32;
+
+/// What `&name;` stands for; itself when unknown.
+fn resolve_reference(name: &str) -> Cow<'static, str> {
+    if let Some(number) = name.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => number.parse(),
+        };
+        let allowed = |c: &char| *c >= ' ' || matches!(c, '\t' | '\n' | '\r');
+        return match code.ok().and_then(char::from_u32).filter(allowed) {
+            Some(character) => character.to_string().into(),
+            None => "\u{fffd}".into(),
+        };
+    }
+    if let Some(place) = LATIN_1.iter().position(|known| *known == name) {
+        let code = u32::try_from(place).unwrap_or_default() + 0xa0;
+        return char::from_u32(code).map(String::from).unwrap_or_default().into();
+    }
+    match OTHERS.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => (*text).into(),
+        None => format!("&{name};").into(),
+    }
+}
+
+/// Names that HTML gives to U+00A0 to U+00FF, in order (HTML 4.01 §24.2).
+#[rustfmt::skip]
+const LATIN_1: [&str; 96] = [
+    "nbsp", "iexcl", "cent", "pound", "curren", "yen", "brvbar", "sect", "uml", "copy", "ordf",
+    "laquo", "not", "shy", "reg", "macr", "deg", "plusmn", "sup2", "sup3", "acute", "micro",
+    "para", "middot", "cedil", "sup1", "ordm", "raquo", "frac14", "frac12", "frac34", "iquest",
+    "Agrave", "Aacute", "Acirc", "Atilde", "Auml", "Aring", "AElig", "Ccedil", "Egrave", "Eacute",
+    "Ecirc", "Euml", "Igrave", "Iacute", "Icirc", "Iuml", "ETH", "Ntilde", "Ograve", "Oacute",
+    "Ocirc", "Otilde", "Ouml", "times", "Oslash", "Ugrave", "Uacute", "Ucirc", "Uuml", "Yacute",
+    "THORN", "szlig", "agrave", "aacute", "acirc", "atilde", "auml", "aring", "aelig", "ccedil",
+    "egrave", "eacute", "ecirc", "euml", "igrave", "iacute", "icirc", "iuml", "eth", "ntilde",
+    "ograve", "oacute", "ocirc", "otilde", "ouml", "divide", "oslash", "ugrave", "uacute", "ucirc",
+    "uuml", "yacute", "thorn", "yuml",
+];
+
+/// The five of XML, and those that French typesetting uses.
+#[rustfmt::skip]
+const OTHERS: [(&str, &str); 28] = [
+    ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"),
+    ("OElig", "Œ"), ("oelig", "œ"), ("Yuml", "Ÿ"), ("hellip", "…"), ("ndash", "–"),
+    ("mdash", "—"), ("lsquo", "‘"), ("rsquo", "’"), ("ldquo", "“"), ("rdquo", "”"),
+    ("lsaquo", "‹"), ("rsaquo", "›"), ("bull", "•"), ("euro", "€"), ("trade", "™"),
+    ("thinsp", "\u{2009}"), ("ensp", "\u{2002}"), ("emsp", "\u{2003}"), ("minus", "−"),
+    ("rarr", "→"), ("larr", "←"), ("pi", "π"), ("infin", "∞"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_becomes_a_tree() {
+        let tree = parse(
+            "<?xml version='1.0'?><!DOCTYPE html><h:a xml:base=\"x/\" t='1 &amp; 2'>\
+             Un<b>&nbsp;deux </b>\n<b><![CDATA[<3>]]></b></h:a>"
+                .as_bytes(),
+        )
+        .unwrap();
+        assert_eq!(&*tree.name, "a");
+        assert_eq!(tree.attribute("xml:base"), Some("x/"));
+        assert_eq!(tree.attribute_any("base"), Some("x/"));
+        assert_eq!(tree.attribute("t"), Some("1 & 2"));
+        assert_eq!(tree.text(), "Un deux <3>");
+        assert_eq!(tree.descendants("b").len(), 2);
+    }
+
+    #[test]
+    fn an_entity_bomb_stays_small() {
+        let bomb = "<!DOCTYPE a [<!ENTITY b \"bbbbbbbb\"><!ENTITY c \"&b;&b;&b;\">]><a>&c;&c;</a>";
+        assert_eq!(parse(bomb.as_bytes()).unwrap().text(), "&c;&c;");
+    }
+
+    #[test]
+    fn depth_and_parts_are_bounded() {
+        let deep = "<a>".repeat(MAX_DEPTH + 1);
+        assert!(matches!(parse(deep.as_bytes()), Err(XmlError::TooDeep)));
+        let wide = format!("<a>{}</a>", "<b/>".repeat(MAX_PARTS));
+        assert!(matches!(parse(wide.as_bytes()), Err(XmlError::TooManyParts)));
+    }
+
+    #[test]
+    fn careless_markup_is_read_all_the_same() {
+        let tree = parse(b"<ol><li>a & b<br></li><li>&unknown; c</ol></p>").unwrap();
+        let lines: Vec<String> = tree.named("li").map(Element::text).collect();
+        assert_eq!(lines, ["a & b", "&unknown; c"]);
+    }
+
+    #[test]
+    fn every_encoding_that_publishers_use_is_read() {
+        let latin = b"<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><a>\xe9t\xe9</a>";
+        let mut utf16 = vec![0xff, 0xfe];
+        utf16.extend("<a>été</a>".encode_utf16().flat_map(u16::to_le_bytes));
+        let marked = "\u{feff}<a>été</a>".as_bytes();
+        let lying = "<?xml version=\"1.0\" encoding=\"UTF-16\"?><a>été</a>".as_bytes();
+        for bytes in [&latin[..], &utf16, marked, lying] {
+            assert_eq!(parse(bytes).unwrap().text(), "été");
+        }
+    }
+
+    #[test]
+    fn character_references_are_resolved() {
+        let tree = parse("<a b='&#233;&#x2014;&oelig;&#0;'>&#xE9;&eacute;&yuml;</a>".as_bytes());
+        let tree = tree.unwrap();
+        assert_eq!(tree.text(), "ééÿ");
+        assert_eq!(tree.attribute("b"), Some("é—œ\u{fffd}"));
+    }
+}
