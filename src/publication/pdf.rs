@@ -24,8 +24,10 @@ const MAX_LOADED_BYTES: u64 = 256 << 20;
 const MAX_STREAM_BYTES: usize = 64 << 20;
 /// Levels of an outline.
 const MAX_OUTLINE_DEPTH: usize = 16;
-/// Nodes of the tree of names that are visited for a destination.
+/// Nodes of the tree of names that are visited.
 const MAX_NAME_NODES: usize = 10_000;
+/// Named destinations kept.
+const MAX_NAMES: usize = 100_000;
 
 /// Opens a PDF whose header was seen. What its structure hides (encrypted, broken, of a kind
 /// unknown here) stays unknown: the browser may still show it.
@@ -79,10 +81,10 @@ fn look(file: &Arc<File>) -> Option<(Metadata, Vec<ContentsEntry>)> {
     if document.is_encrypted() {
         return None;
     }
-    let pages: HashMap<ObjectId, u32> =
-        document.page_iter().zip(1..).map(|(id, number)| (id, number)).collect();
+    let pages: HashMap<ObjectId, u32> = document.page_iter().zip(1..).collect();
     let metadata = metadata(&document, u32::try_from(pages.len()).ok());
-    let contents = Outline { document: &document, pages, seen: HashSet::new() }.read();
+    let names = named_destinations(&document);
+    let contents = Outline { document: &document, pages, names, seen: HashSet::new() }.read();
     Some((metadata, contents))
 }
 
@@ -121,6 +123,7 @@ fn text(document: &Document, dictionary: &Dictionary, key: &[u8]) -> Option<Stri
 struct Outline<'a> {
     document: &'a Document,
     pages: HashMap<ObjectId, u32>,
+    names: HashMap<&'a [u8], &'a Object>,
     seen: HashSet<ObjectId>,
 }
 
@@ -155,20 +158,22 @@ impl<'a> Outline<'a> {
 
     /// The page that a line leads to: its destination, or that of its action.
     fn page_of(&self, item: &'a Dictionary) -> Option<u32> {
-        let destination = match item.get_deref(b"Dest", self.document) {
-            Ok(destination) => destination,
-            Err(_) => {
-                let action = self.document.get_dict_in_dict(item, b"A").ok()?;
-                let kind = action.get_deref(b"S", self.document).and_then(Object::as_name).ok()?;
-                if kind != b"GoTo" {
-                    return None;
-                }
-                action.get_deref(b"D", self.document).ok()?
+        let destination = if let Ok(destination) = item.get_deref(b"Dest", self.document) {
+            destination
+        } else {
+            let action = self.document.get_dict_in_dict(item, b"A").ok()?;
+            let kind = action.get_deref(b"S", self.document).and_then(Object::as_name).ok()?;
+            if kind != b"GoTo" {
+                return None;
             }
+            action.get_deref(b"D", self.document).ok()?
         };
         let array = match destination {
             Object::Array(array) => array,
-            Object::Name(name) | Object::String(name, _) => self.named(name)?,
+            Object::Name(name) | Object::String(name, _) => {
+                let found = self.document.dereference(self.names.get(&**name)?).ok()?.1;
+                array_of(self.document, found)?
+            }
             _ => return None,
         };
         match array.first()? {
@@ -178,45 +183,47 @@ impl<'a> Outline<'a> {
             _ => None,
         }
     }
+}
 
-    /// A named destination: in the catalogue's `Dests`, or in the tree of names (§7.9.6).
-    fn named(&self, name: &[u8]) -> Option<&'a Vec<Object>> {
-        let catalog = self.document.catalog().ok()?;
-        let direct = self.document.get_dict_in_dict(catalog, b"Dests").ok();
-        if let Some(found) = direct.and_then(|d| d.get_deref(name, self.document).ok()) {
-            return self.array_of(found);
-        }
-        let names = self.document.get_dict_in_dict(catalog, b"Names").ok()?;
-        let mut waiting = vec![self.document.get_dict_in_dict(names, b"Dests").ok()?];
-        for _ in 0..MAX_NAME_NODES {
-            let node = waiting.pop()?;
-            if let Ok(pairs) = node.get_deref(b"Names", self.document).and_then(Object::as_array) {
-                let mut pairs = pairs.chunks_exact(2);
-                let found = pairs.find_map(|pair| match pair {
-                    [key, value] if key.as_str().is_ok_and(|key| key == name) => Some(value),
-                    _ => None,
-                });
-                if let Some(found) = found {
-                    return self.array_of(self.document.dereference(found).ok()?.1);
+/// Destinations by name: the catalogue's `Dests`, and the tree of names (§7.9.6).
+fn named_destinations(document: &Document) -> HashMap<&[u8], &Object> {
+    let mut found = HashMap::new();
+    let Ok(catalog) = document.catalog() else { return found };
+    if let Ok(direct) = document.get_dict_in_dict(catalog, b"Dests") {
+        found.extend(direct.iter().take(MAX_NAMES).map(|(name, value)| (&**name, value)));
+    }
+    let names = document.get_dict_in_dict(catalog, b"Names");
+    let tree = names.and_then(|names| document.get_dict_in_dict(names, b"Dests"));
+    let mut waiting: Vec<&Dictionary> = tree.into_iter().collect();
+    // Nodes may form rings: only so many are visited.
+    for _ in 0..MAX_NAME_NODES {
+        let Some(node) = waiting.pop() else { break };
+        if let Ok(pairs) = node.get_deref(b"Names", document).and_then(Object::as_array) {
+            for pair in pairs.chunks_exact(2) {
+                if let [key, value] = pair
+                    && let Ok(key) = key.as_str()
+                    && found.len() < MAX_NAMES
+                {
+                    found.entry(key).or_insert(value);
                 }
             }
-            if let Ok(kids) = node.get_deref(b"Kids", self.document).and_then(Object::as_array) {
-                let nodes = kids.iter().filter_map(|kid| kid.as_reference().ok());
-                waiting.extend(nodes.filter_map(|id| self.document.get_dictionary(id).ok()));
-                waiting.truncate(MAX_NAME_NODES);
-            }
         }
-        None
+        if let Ok(kids) = node.get_deref(b"Kids", document).and_then(Object::as_array) {
+            let room = MAX_NAME_NODES.saturating_sub(waiting.len());
+            let nodes = kids.iter().filter_map(|kid| kid.as_reference().ok());
+            waiting.extend(nodes.filter_map(|id| document.get_dictionary(id).ok()).take(room));
+        }
     }
+    found
+}
 
-    /// A destination as an array, or the dictionary that holds it under `D`.
-    fn array_of(&self, object: &'a Object) -> Option<&'a Vec<Object>> {
-        match object {
-            Object::Array(array) => Some(array),
-            Object::Dictionary(dictionary) => {
-                dictionary.get_deref(b"D", self.document).and_then(Object::as_array).ok()
-            }
-            _ => None,
+/// A destination as an array, or the dictionary that holds it under `D`.
+fn array_of<'a>(document: &'a Document, object: &'a Object) -> Option<&'a Vec<Object>> {
+    match object {
+        Object::Array(array) => Some(array),
+        Object::Dictionary(dictionary) => {
+            dictionary.get_deref(b"D", document).and_then(Object::as_array).ok()
         }
+        _ => None,
     }
 }

@@ -46,18 +46,3 @@ pub(super) fn zip_bytes(entries: &[(&str, &[u8])]) -> Vec<u8> {
 pub(super) fn zip_file(entries: &[(&str, &[u8])]) -> File {
     file_of(&zip_bytes(entries))
 }
-
-/// An EPUB of this package document and these other entries, its container at `opf_path`.
-pub(super) fn epub_file(opf_path: &str, opf: &str, entries: &[(&str, &[u8])]) -> File {
-    let container = format!(
-        "<container><rootfiles><rootfile full-path=\"{opf_path}\" \
-         media-type=\"application/oebps-package+xml\"/></rootfiles></container>"
-    );
-    let mut all: Vec<(&str, &[u8])> = vec![
-        ("mimetype", b"application/epub+zip"),
-        ("META-INF/container.xml", container.as_bytes()),
-        (opf_path, opf.as_bytes()),
-    ];
-    all.extend_from_slice(entries);
-    zip_file(&all)
-}

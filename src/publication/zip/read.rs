@@ -62,7 +62,7 @@ impl Table {
             let archive = ZipLocator::new()
                 .max_search_space(END_SEARCH_BYTES)
                 .locate_in_reader(Positioned(&file), &mut buffer, len)
-                .map_err(|(_, error)| failed(error, |why| ZipError::NoDirectory(why)))?;
+                .map_err(|(_, error)| failed(error, ZipError::NoDirectory))?;
             let mut listed = list(&archive)?;
             check_local_headers(&archive, &mut listed)?;
             check_overlaps(&mut listed)?;

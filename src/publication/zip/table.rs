@@ -94,10 +94,13 @@ impl Table {
 
     /// The media type of an entry.
     pub(in super::super) fn media_type(&self, row: &Row) -> &str {
-        usize::from(row.media_type)
+        let stated = usize::from(row.media_type)
             .checked_sub(1)
-            .and_then(|index| self.media_types.get(index))
-            .map_or_else(|| media_type::by_extension(self.path(row)), |known| known)
+            .and_then(|index| self.media_types.get(index));
+        match stated {
+            Some(stated) => stated,
+            None => media_type::by_extension(self.path(row)),
+        }
     }
 
     /// The bytes of an entry.
