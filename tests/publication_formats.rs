@@ -140,6 +140,25 @@ fn a_broken_navigation_document_costs_the_contents_and_not_the_book() {
 }
 
 #[test]
+fn an_encrypted_epub_is_refused_and_one_with_obfuscated_fonts_opens() {
+    let opf = "<package><manifest><item id='a' href='a.xhtml' media-type='application/xhtml+xml'/></manifest><spine><itemref idref='a'/></spine></package>";
+    let open_with = |algorithm: &str| {
+        let encryption = format!(
+            "<encryption xmlns:enc='x'><enc:EncryptedData><enc:EncryptionMethod Algorithm='{algorithm}'/>\
+             <enc:CipherData><enc:CipherReference URI='a.xhtml'/></enc:CipherData></enc:EncryptedData></encryption>"
+        );
+        let entries = [("a.xhtml", "?"), ("META-INF/encryption.xml", &encryption)];
+        Publication::open(epub_of("x.opf", opf, &entries), EPUB)
+    };
+    let error = open_with("http://www.w3.org/2001/04/xmlenc#aes256-cbc").unwrap_err();
+    assert!(
+        matches!(&error, PublicationError::Protected { path, .. } if path == "a.xhtml"),
+        "{error}"
+    );
+    open_with("http://www.idpf.org/2008/embedding").unwrap();
+}
+
+#[test]
 fn an_epub_without_what_it_needs_says_what() {
     let refused = |file| Publication::open(file, EPUB).unwrap_err();
     let error = refused(zip_of(&[("index.html", "<p>")]));

@@ -7,15 +7,22 @@ use super::{ContentsEntry, Item};
 /// Lines kept of a table of contents; a manual of a thousand pages has some two thousand.
 pub(super) const MAX_CONTENTS_LINES: usize = 20_000;
 
+/// Marks in a reference that are tried as the end of its path.
+const MAX_MARKS: usize = 8;
+
 /// Splits `path?query#fragment` where the path ends. A path may itself hold `?` or `#`, so the
 /// longest one that `known` recognises wins.
 pub(super) fn split_href(href: &str, known: impl Fn(&str) -> bool) -> (&str, &str) {
     if known(href) {
         return (href, "");
     }
-    let mut cuts = href.char_indices().filter(|(_, c)| matches!(c, '?' | '#')).map(|(at, _)| at);
+    let cuts = href
+        .char_indices()
+        .filter(|(_, c)| matches!(c, '?' | '#'))
+        .map(|(at, _)| at)
+        .take(MAX_MARKS);
     let first = cuts.clone().next();
-    let cut = cuts.rfind(|at| href.get(..*at).is_some_and(&known)).or(first);
+    let cut = cuts.filter(|at| href.get(..*at).is_some_and(&known)).last().or(first);
     cut.and_then(|at| href.split_at_checked(at)).unwrap_or((href, ""))
 }
 

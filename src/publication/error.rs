@@ -36,6 +36,14 @@ pub enum PublicationError {
         /// What it is needed for.
         why: &'static str,
     },
+    /// The content is encrypted for one reader (DRM).
+    #[error("{path} is encrypted by {algorithm}: the package can be lent, not opened")]
+    Protected {
+        /// The first encrypted resource.
+        path: String,
+        /// Address of the algorithm.
+        algorithm: String,
+    },
     /// A document of the package cannot be understood.
     #[error("{path}: {reason}")]
     Document {

@@ -27,6 +27,10 @@ const IN_SUFFIX: &AsciiSet = &IN_PATH
     .remove(b'@')
     .remove(b'?');
 
+/// Bytes of a reference, and of the path it resolves to. Names of entries are shorter; a longer one
+/// repeated in thousands of places would fill the memory.
+const MAX_REFERENCE_BYTES: usize = 2_048;
+
 /// A path as it is written in an address, segment by segment.
 pub fn encode(path: &str) -> String {
     utf8_percent_encode(path, IN_PATH).to_string()
@@ -101,7 +105,8 @@ impl Target {
 /// §4.2.5).
 pub(super) fn resolve(folder: &str, reference: &str) -> Option<Target> {
     let reference = reference.trim();
-    if reference.starts_with("//") || has_scheme(reference) {
+    if reference.len() > MAX_REFERENCE_BYTES || reference.starts_with("//") || has_scheme(reference)
+    {
         return None;
     }
     let end = reference.find(['?', '#']).unwrap_or(reference.len());
@@ -115,6 +120,9 @@ pub(super) fn resolve(folder: &str, reference: &str) -> Option<Target> {
         None => format!("{folder}{decoded}"),
     };
     let path = normalise(&joined)?;
+    if path.len() > MAX_REFERENCE_BYTES {
+        return None;
+    }
     (!path.is_empty()).then(|| Target { path, suffix: suffix.to_owned() })
 }
 
@@ -173,6 +181,13 @@ mod tests {
         for reference in outside {
             assert_eq!(path("a/", reference), None, "{reference}");
         }
+    }
+
+    #[test]
+    fn references_that_would_grow_with_their_folder_lead_nowhere() {
+        let folder = "a/".repeat(MAX_REFERENCE_BYTES / 2);
+        assert_eq!(path(&folder, "b"), None);
+        assert_eq!(path("", &"b".repeat(MAX_REFERENCE_BYTES + 1)), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs::File,
-    io::{BufReader, Read as _, Seek as _, SeekFrom},
+    os::unix::fs::FileExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -20,8 +20,8 @@ const PATH: &str = "publication.pdf";
 /// Files larger than that are lent without being looked into: looking takes all of them in
 /// memory.
 const MAX_LOADED_BYTES: u64 = 256 << 20;
-/// Bytes that one compressed stream of objects may inflate to.
-const MAX_STREAM_BYTES: usize = 64 << 20;
+/// Bytes that all compressed streams of objects may inflate to together.
+const MAX_OBJECTS_BYTES: usize = 256 << 20;
 /// Levels of an outline.
 const MAX_OUTLINE_DEPTH: usize = 16;
 /// Nodes of the tree of names that are visited.
@@ -37,9 +37,10 @@ pub(super) fn open(file: Arc<File>) -> Result<Publication, PublicationError> {
         .map_err(|source| PublicationError::Read { what: "the file".into(), offset: 0, source })?
         .len();
     // The parser is not ours: a panic in it costs the outline, not the book.
-    let known = (size <= MAX_LOADED_BYTES)
-        .then(|| catch_unwind(AssertUnwindSafe(|| look(&file))).ok().flatten())
-        .flatten();
+    let known = usize::try_from(size)
+        .ok()
+        .filter(|_| size <= MAX_LOADED_BYTES)
+        .and_then(|len| catch_unwind(AssertUnwindSafe(|| look(&file, len))).ok().flatten());
     let (metadata, contents) = known.unwrap_or_default();
     let item = Item {
         path: PATH.into(),
@@ -68,16 +69,18 @@ fn descriptive(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)> 
     }
 }
 
-fn look(file: &Arc<File>) -> Option<(Metadata, Vec<ContentsEntry>)> {
-    let mut source = file.try_clone().ok()?;
-    source.seek(SeekFrom::Start(0)).ok()?;
+fn look(file: &File, len: usize) -> Option<(Metadata, Vec<ContentsEntry>)> {
+    let mut bytes = vec![0; len];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    // The parser bounds each stream only: the more there are, the less each may take.
+    let streams = bytes.split(|byte| *byte == b'/').filter(|n| n.starts_with(b"ObjStm")).count();
     let options = LoadOptions {
         filter: Some(descriptive),
-        max_decompressed_size: Some(MAX_STREAM_BYTES),
+        max_decompressed_size: Some(MAX_OBJECTS_BYTES / streams.max(1)),
         ..LoadOptions::default()
     };
-    let source = BufReader::new(source).take(MAX_LOADED_BYTES);
-    let document = Document::load_from_with_options(source, options).ok()?;
+    let document = Document::load_mem_with_options(&bytes, options).ok()?;
+    drop(bytes);
     if document.is_encrypted() {
         return None;
     }

@@ -113,10 +113,16 @@ impl Element {
     }
 }
 
+/// Bytes of a title, a name or another line of text; what follows is left out.
+const MAX_LINE_BYTES: usize = 4_096;
+
 /// White space as a reader sees it: none at the ends, one space elsewhere.
 pub(super) fn collapse(text: &str) -> String {
-    let mut collapsed = String::with_capacity(text.len());
+    let mut collapsed = String::new();
     for word in text.split_whitespace() {
+        if collapsed.len() + word.len() >= MAX_LINE_BYTES {
+            break;
+        }
         if !collapsed.is_empty() {
             collapsed.push(' ');
         }

@@ -25,6 +25,7 @@ const NCX: &str = "application/x-dtbncx+xml";
 /// Opens an EPUB.
 pub(in super::super) fn open(mut table: Table) -> Result<Publication, PublicationError> {
     let opf_path = container::package_document(&table)?;
+    container::refuse_protected(&table)?;
     let tree = xml::load(&table, &opf_path)?;
     if &*tree.name != "package" {
         return Err(PublicationError::Document {

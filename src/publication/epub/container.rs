@@ -38,6 +38,33 @@ pub(super) fn package_document(table: &Table) -> Result<String, PublicationError
     })
 }
 
+/// What is encrypted, and how (EPUB 3.3 §4.2.6.3.2).
+const ENCRYPTION: &str = "META-INF/encryption.xml";
+/// Fonts made unusable elsewhere: the book opens, browsers fall back to their own fonts.
+const FONT_OBFUSCATION: [&str; 2] =
+    ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
+
+/// Refuses a book whose content is encrypted.
+pub(super) fn refuse_protected(table: &Table) -> Result<(), PublicationError> {
+    if table.find(ENCRYPTION).is_none() {
+        return Ok(());
+    }
+    let tree = xml::load(table, ENCRYPTION)?;
+    for data in tree.descendants("EncryptedData") {
+        let method = data.first("EncryptionMethod").and_then(|m| m.attribute("Algorithm"));
+        let algorithm = method.unwrap_or("an unnamed algorithm");
+        if !FONT_OBFUSCATION.contains(&algorithm) {
+            let reference = data.descendants("CipherReference");
+            let path = reference.first().and_then(|r| r.attribute("URI")).unwrap_or(ENCRYPTION);
+            return Err(PublicationError::Protected {
+                path: path.to_owned(),
+                algorithm: algorithm.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Do Apple's options say that the layout is fixed?
 pub(super) fn apple_fixed_layout(table: &Table) -> bool {
     if table.find(APPLE_OPTIONS).is_none() {

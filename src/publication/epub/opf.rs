@@ -174,7 +174,7 @@ fn refined<'a>(metas: &'a [Meta<'_>], element: &Element, property: &str) -> Opti
 
 /// The title of type `main`, else the first (EPUB 3.3 §5.5.3.1.2).
 fn main_title(elements: &[&Element], metas: &[Meta<'_>]) -> String {
-    let mut titles = elements.iter().filter(|e| &*e.name == "title");
+    let mut titles = elements.iter().filter(|e| &*e.name == "title").take(MAX_METADATA_VALUES);
     let main = titles.clone().find(|e| refined(metas, e, "title-type") == Some("main"));
     main.or_else(|| titles.find(|e| !e.text().is_empty())).map(|e| e.text()).unwrap_or_default()
 }
@@ -197,12 +197,12 @@ fn authors(elements: &[&Element], metas: &[Meta<'_>]) -> Vec<String> {
     let mut found: Vec<(u32, String)> = elements
         .iter()
         .filter(|e| &*e.name == "creator")
+        .take(MAX_METADATA_VALUES)
         .map(|e| {
             let order = refined(metas, e, "display-seq").and_then(|text| text.parse().ok());
             (order.unwrap_or(u32::MAX), e.text())
         })
         .filter(|(_, text)| !text.is_empty())
-        .take(MAX_METADATA_VALUES)
         .collect();
     found.sort_by_key(|(order, _)| *order);
     found.into_iter().map(|(_, text)| text).collect()

@@ -4,6 +4,9 @@ use std::{fs::File, sync::Arc};
 
 use super::super::{media_type, path, resource::Resource};
 
+/// Media types that a table tells apart; a package has some ten. The ending decides for more.
+const MAX_MEDIA_TYPES: usize = 256;
+
 /// One entry.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Row {
@@ -82,11 +85,13 @@ impl Table {
     pub(in super::super) fn set_media_type(&mut self, path: &str, media_type: &str) {
         let Some(place) = self.position(path) else { return };
         let known = self.media_types.iter().position(|known| **known == *media_type);
+        if known.is_none() && self.media_types.len() >= MAX_MEDIA_TYPES {
+            return;
+        }
         let index = known.unwrap_or_else(|| {
             self.media_types.push(media_type.into());
             self.media_types.len() - 1
         });
-        // More types than that are of no use to anyone; the ending then decides.
         if let (Some(row), Ok(number)) = (self.rows.get_mut(place), u16::try_from(index + 1)) {
             row.media_type = number;
         }
