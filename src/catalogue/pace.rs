@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 /// Time between two refreshes when the configuration does not say.
-pub(super) const USUAL: Duration = Duration::from_secs(6 * 3600);
+pub(super) const USUAL: Duration = Duration::from_hours(6);
 /// First wait after a failure; doubles each time.
-const FIRST_RETRY: Duration = Duration::from_secs(60);
+const FIRST_RETRY: Duration = Duration::from_mins(1);
 
 /// What to do next, and after how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) fn next(failing: bool, retries: u32, period: Duration, since: Duratio
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     #[test]
     fn all_is_well_until_the_next_period() {
@@ -38,8 +38,8 @@ mod tests {
     #[test]
     fn a_failure_is_tried_again_soon_then_less_and_less() {
         let waits: Vec<_> = (0..12).map(|tries| next(true, tries, USUAL, Duration::ZERO)).collect();
-        assert_eq!(waits[0], Next::Failed(Duration::from_secs(60)));
-        assert_eq!(waits[3], Next::Failed(Duration::from_secs(480)));
+        assert_eq!(waits[0], Next::Failed(Duration::from_mins(1)));
+        assert_eq!(waits[3], Next::Failed(Duration::from_mins(8)));
         assert_eq!(waits[11], Next::All(USUAL));
         assert_eq!(next(true, u32::MAX, USUAL, Duration::ZERO), Next::All(USUAL));
     }

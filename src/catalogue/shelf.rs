@@ -34,7 +34,7 @@ use crate::{
 /// Sources asked at once.
 const ASKED_AT_ONCE: usize = 4;
 /// Longest that one source may take in all.
-const SOURCE_TIME: Duration = Duration::from_secs(20 * 60);
+const SOURCE_TIME: Duration = Duration::from_mins(20);
 /// Name of plan B among the sources.
 const IMPORT: &str = "import";
 
@@ -281,14 +281,11 @@ impl Inner {
         {
             failure = Some(format!("its answer is not kept for the next start: {reason}"));
         }
-        match &failure {
-            Some(reason) => {
-                warn!(source = name, reason, "source failed; its last good answer stays")
-            }
-            None => {
-                let entries = kept.as_ref().map_or(0, |kept| kept.entries().count());
-                info!(source = name, entries, "source answered");
-            }
+        if let Some(reason) = &failure {
+            warn!(source = name, reason, "source failed; its last good answer stays");
+        } else {
+            let entries = kept.as_ref().map_or(0, |kept| kept.entries().count());
+            info!(source = name, entries, "source answered");
         }
         {
             // The configuration may have changed while the source was asked.

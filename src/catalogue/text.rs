@@ -76,6 +76,12 @@ pub(super) fn fold(text: &str) -> String {
     )
 }
 
+/// Is it a file's name with one of these extensions (without their dot)?
+pub(super) fn has_extension(name: &str, extensions: &[&str]) -> bool {
+    name.rsplit_once('.')
+        .is_some_and(|(_, own)| extensions.iter().any(|known| own.eq_ignore_ascii_case(known)))
+}
+
 /// What was left out and why: bounded, however much that is.
 #[derive(Debug, Default)]
 pub(super) struct Notes {

@@ -11,6 +11,8 @@ use std::{
 use rawzip::ZipArchive;
 use rustix::fs::{Mode, OFlags};
 
+use crate::catalogue::text::has_extension;
+
 /// Files looked at in a folder.
 pub(super) const MAX_FILES: usize = 100_000;
 /// Folders within the folder that a name may go through.
@@ -141,11 +143,8 @@ fn zip_type(file: File) -> Result<&'static str, String> {
         if name == b"META-INF/container.xml" {
             return Ok(EPUB);
         }
-        let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
-        has_pages |= lower.ends_with(".html")
-            || lower.ends_with(".htm")
-            || lower.ends_with(".xhtml")
-            || lower == "imsmanifest.xml";
+        let name = String::from_utf8_lossy(name);
+        has_pages |= name == "imsmanifest.xml" || has_extension(&name, &["html", "htm", "xhtml"]);
     }
     if has_pages { Ok(ZIP) } else { Err("a zip without a page".to_owned()) }
 }
@@ -160,10 +159,7 @@ pub(super) fn unnamed<'a>(folder: &Path, named: impl Iterator<Item = &'a str>) -
         .take(MAX_FILES)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| !name.starts_with('.') && !named.contains(name))
-        .filter(|name| {
-            let lower = name.to_ascii_lowercase();
-            [".epub", ".pdf", ".zip"].iter().any(|extension| lower.ends_with(extension))
-        })
+        .filter(|name| has_extension(name, &["epub", "pdf", "zip"]))
         .map(|name| format!("{name}: no line of the order names it"))
         .collect();
     found.sort();

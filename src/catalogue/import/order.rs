@@ -15,7 +15,7 @@ use crate::catalogue::{
         dates::{Edge, end_of_school_year, moment},
     },
     identifiers::canonical,
-    text::{MAX_NAME_CHARS, Notes, fold, line as one_line},
+    text::{MAX_NAME_CHARS, Notes, fold, has_extension, line as one_line},
 };
 
 /// Largest order, in bytes.
@@ -108,7 +108,7 @@ fn find(folder: &Path) -> Result<PathBuf, CatalogueError> {
             return Ok(entry.path());
         }
         // Some systems leave `._name` files on sticks.
-        if name.ends_with(".csv") && !name.starts_with('.') {
+        if has_extension(&name, &["csv"]) && !name.starts_with('.') {
             orders.push(entry.path());
         }
     }

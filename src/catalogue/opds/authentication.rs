@@ -32,7 +32,7 @@ pub fn sign_in(bytes: &[u8]) -> Option<String> {
     let mut says = format!("“{title}” asks to sign in");
     for (before, what) in [("by", ways), ("see", addresses)] {
         if !what.is_empty() {
-            says.push_str(&format!("; {before} {}", what.join(", ")));
+            says = format!("{says}; {before} {}", what.join(", "));
         }
     }
     Some(says)

@@ -73,8 +73,7 @@ pub fn page(bytes: &[u8], origin: &Origin) -> Result<Page, BadAnswer> {
 /// A manifest has a reading order, or at least a package to acquire.
 fn is_publication(document: &Value) -> bool {
     document.get("metadata").is_some_and(Value::is_object)
-        && (document.get("readingOrder").is_some()
-            || links(document, "links").any(|link| link.acquires()))
+        && (document.get("readingOrder").is_some() || links(document, "links").any(Link::acquires))
 }
 
 /// What relative links are relative to: the page's own address, or the `self` that it names on

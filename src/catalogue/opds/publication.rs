@@ -14,14 +14,14 @@ use crate::{
         gar::dates::{Edge, moment},
         identifiers::canonical,
         lenient::{list, number, scalar, text},
-        text::{MAX_NAME_CHARS, Notes, line, plain},
+        text::{MAX_NAME_CHARS, Notes, has_extension, line, plain},
     },
     store::BlobId,
 };
 
 /// Identifiers, subjects, offers kept of one publication.
 const MAX_OF_EACH: usize = 50;
-/// Vocabulary of levels in ScoLOMFR (*niveau éducatif détaillé*).
+/// Vocabulary of levels in `ScoLOMFR` (*niveau éducatif détaillé*).
 const LEVELS_VOCABULARY: &str = "scolomfr-voc-022";
 /// Height in pixels above which an image is more than a cover needs.
 const COVER_HEIGHT: u64 = 1_200;
@@ -45,7 +45,7 @@ pub(super) fn entry(
     Some(Entry {
         identifiers,
         title,
-        publisher: metadata.get("publisher").and_then(|p| first_name(p)),
+        publisher: metadata.get("publisher").and_then(first_name),
         language: text(metadata, "language", 35),
         subjects,
         levels,
@@ -197,15 +197,15 @@ fn offer(link: Link<'_>, metadata: &Value, base: &Url, origin: &Origin) -> Resul
 /// The package's media type, when it is one that can be lent.
 fn package_type(link: Link<'_>) -> Result<String, String> {
     let Some(media_type) = link.media_type() else {
-        let path = link.href.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+        let path = link.href.split(['?', '#']).next().unwrap_or_default();
         let known = [
-            (".epub", "application/epub+zip"),
-            (".pdf", "application/pdf"),
-            (".zip", "application/zip"),
+            ("epub", "application/epub+zip"),
+            ("pdf", "application/pdf"),
+            ("zip", "application/zip"),
         ];
         return known
             .iter()
-            .find(|(extension, _)| path.ends_with(extension))
+            .find(|(extension, _)| has_extension(path, &[extension]))
             .map(|(_, media_type)| (*media_type).to_owned())
             .ok_or_else(|| "its package has no media type".to_owned());
     };

@@ -17,7 +17,7 @@ use crate::{
 
 /// Bounds of every exchange with a source. A whole school's list is a few MiB.
 const LIMITS: Limits = Limits {
-    head: Duration::from_secs(60),
+    head: Duration::from_mins(1),
     stall_after: Duration::from_secs(30),
     slowest: 512,
     body: 32 << 20,

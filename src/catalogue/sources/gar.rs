@@ -46,7 +46,7 @@ pub(super) async fn resource_list(
     place: &Place,
     now: Timestamp,
 ) -> Outcome {
-    let mut schools: Vec<&str> = source.uais.iter().map(|uai| uai.as_str()).collect();
+    let mut schools: Vec<&str> = source.uais.iter().map(crate::config::Uai::as_str).collect();
     if schools.is_empty() {
         schools.push(&place.uai);
     }
