@@ -135,8 +135,8 @@ fn the_home_feed_gives_the_books_of_its_groups_and_the_feeds_below() {
         assert!(found.contains(&title), "{found:?}");
     }
     // Four entries are web publications that live on their site: shown, not fetched.
-    assert_eq!(found.len(), 9);
-    assert_eq!(page.entries.iter().filter(|entry| entry.offers.len() == 1).count(), 5);
+    assert_eq!(found.len(), 10);
+    assert_eq!(page.entries.iter().filter(|entry| entry.offers.len() == 1).count(), 6);
     assert_eq!(page.refused.len(), 4);
     assert!(page.refused.iter().all(|line| line.contains("application/webpub+json")));
     assert!(page.below.iter().any(|url| url.path().ends_with("/publications.json")));

@@ -14,23 +14,27 @@ const MAX_NAAN_CHARS: usize = 16;
 /// - an ISBN-10, ISBN-13 or EAN13 of a book with the right check digit is `isbn:` and 13 digits,
 ///   any other good EAN13 is `ean:` and 13 digits;
 /// - anything else stays what it is, when it is an address or a URN. A bare word means something
-///   to whoever gave it only, so it is prefixed with `scope` (unless that is empty).
+///   to whoever gave it only, so it becomes `source:SCOPE:word` (unless `scope` is empty).
 ///
 /// `None` when nothing is left, or it is longer than the GAR's own bound.
 pub fn canonical(text: &str, scope: &str) -> Option<String> {
-    let text = text.trim();
-    if text.is_empty() || text.len() > MAX_IDENTIFIER_BYTES || text.chars().any(char::is_control) {
+    if text.len() > MAX_IDENTIFIER_BYTES {
         return None;
     }
-    if let Some(known) = ark(text).or_else(|| isbn(text)) {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return None;
+    }
+    if let Some(known) = ark(&text).or_else(|| isbn(&text)) {
         return Some(known);
     }
-    let spaceless = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if scope.is_empty() || is_uri(&spaceless) || spaceless.starts_with(&format!("{scope}:")) {
-        Some(spaceless)
+    let own = format!("source:{scope}:");
+    let named = if scope.is_empty() || is_uri(&text) || text.starts_with(&own) {
+        text
     } else {
-        Some(format!("{scope}:{spaceless}"))
-    }
+        own + &text
+    };
+    (named.len() <= MAX_IDENTIFIER_BYTES).then_some(named)
 }
 
 /// `ark:/NAAN/name`, out of `ark:NAAN/name`, `ark:/NAAN/name` or either behind a resolver.
@@ -189,12 +193,12 @@ mod tests {
     #[test]
     fn a_wrong_check_digit_makes_no_isbn() {
         assert_eq!(one("urn:isbn:9782000000000"), "urn:isbn:9782000000000");
-        assert_eq!(canonical("2070368229", "feed").unwrap(), "feed:2070368229");
+        assert_eq!(canonical("2070368229", "feed").unwrap(), "source:feed:2070368229");
     }
 
     #[test]
     fn a_bare_word_belongs_to_whoever_said_it() {
-        assert_eq!(canonical("17", "a").unwrap(), "a:17");
+        assert_eq!(canonical("17", "a").unwrap(), "source:a:17");
         assert_eq!(canonical("17", "").unwrap(), "17");
         assert_eq!(canonical("http://h/book/17", "a").unwrap(), "http://h/book/17");
         assert_eq!(canonical("  ", "a"), None);

@@ -344,7 +344,7 @@ mod tests {
             "images": [{"href": "s.jpg", "height": 100}, {"href": "m.jpg", "height": 800}, {"href": "l.jpg", "height": 9000}],
         }));
         let entry = entry.unwrap();
-        assert_eq!(entry.identifiers, ["ark:/1/a", "isbn:9782070368228", "feed:x"]);
+        assert_eq!(entry.identifiers, ["ark:/1/a", "isbn:9782070368228", "source:feed:x"]);
         assert_eq!(entry.title.as_deref(), Some("F"));
         assert_eq!(entry.publisher.as_deref(), Some("Éd"));
         assert_eq!(entry.language.as_deref(), Some("fr"));
