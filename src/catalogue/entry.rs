@@ -1,5 +1,7 @@
 //! What a source says of a book, in one form whichever source it was: this is what is kept.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -113,6 +115,9 @@ pub(super) fn succeed(old: Option<&Kept>, kind: Kind, outcome: Outcome) -> Optio
         return old.cloned();
     }
     let mut parts = outcome.parts;
+    // A book that came again is not kept beside itself: its old package is no longer offered.
+    let named: HashSet<String> =
+        parts.iter().flat_map(|p| &p.entries).flat_map(|e| &e.identifiers).cloned().collect();
     let old_parts = old.filter(|old| old.kind == kind).map(|old| old.parts.as_slice());
     for part in old_parts.unwrap_or_default() {
         let wanted = match &outcome.missing {
@@ -121,7 +126,11 @@ pub(super) fn succeed(old: Option<&Kept>, kind: Kind, outcome: Outcome) -> Optio
             Missing::Unknown => true,
         };
         if wanted && !parts.iter().any(|new| new.key == part.key) {
-            parts.push(part.clone());
+            let mut part = part.clone();
+            if outcome.missing == Missing::Unknown {
+                part.entries.retain(|e| !e.identifiers.iter().any(|id| named.contains(id)));
+            }
+            parts.push(part);
         }
     }
     Some(Kept { schema: SCHEMA, kind, parts, refused: outcome.refused })
@@ -152,6 +161,17 @@ mod tests {
         let new = succeed(Some(&old), Kind::Feed, outcome).unwrap();
         assert_eq!(new.parts, [part("a", 9), part("b", 1)]);
         assert_eq!(new.good_at(), Some(Timestamp::from_second(1).unwrap()));
+    }
+
+    #[test]
+    fn a_book_that_moved_to_another_page_is_not_kept_twice() {
+        let old = kept(vec![part("a", 1), part("b", 1)]);
+        let mut moved = part("a", 9);
+        moved.entries.extend(part("b", 9).entries);
+        let outcome =
+            Outcome { parts: vec![moved], missing: Missing::Unknown, ..Outcome::default() };
+        let new = succeed(Some(&old), Kind::Feed, outcome).unwrap();
+        assert_eq!(new.entries().count(), 2);
     }
 
     #[test]

@@ -6,6 +6,11 @@ use serde_json::Value;
 
 use super::text::line;
 
+/// Objects of one answer: a page of 5,000 resources has some 80,000.
+const MAX_OBJECTS: usize = 250_000;
+/// Members and elements of one answer.
+const MAX_MEMBERS: usize = 3_000_000;
+
 /// An answer that cannot be understood at all.
 #[derive(Debug, thiserror::Error)]
 pub enum BadAnswer {
@@ -31,8 +36,21 @@ pub enum BadAnswer {
 }
 
 /// A JSON document, whatever precedes it (a byte order mark).
+///
+/// A tree takes up to a hundred times the memory of its text (`[{"a":0},{"a":0},…]`), so what it
+/// could hold is counted first; braces and commas within texts count too, which errs on the safe
+/// side.
 pub(super) fn json(bytes: &[u8]) -> Result<Value, BadAnswer> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let count = |sign: u8| bytes.iter().filter(|byte| **byte == sign).count();
+    for (what, found, most) in
+        [("objects", count(b'{'), MAX_OBJECTS), ("members", count(b','), MAX_MEMBERS)]
+    {
+        if found > most {
+            let reason = format!("{found} {what}; at most {most} were expected");
+            return Err(BadAnswer::Syntax { form: "JSON", reason });
+        }
+    }
     serde_json::from_slice(bytes)
         .map_err(|error| BadAnswer::Syntax { form: "JSON", reason: error.to_string() })
 }
@@ -88,5 +106,29 @@ pub(super) fn looks_like(value: &Value) -> String {
         Value::Number(_) => "a number".to_owned(),
         Value::Bool(_) => "a truth value".to_owned(),
         Value::Null => "null".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_that_would_fill_the_memory_is_refused_unread() {
+        let most = format!("[{}0]", "{},".repeat(MAX_OBJECTS));
+        assert!(json(most.as_bytes()).is_ok());
+        let more = format!("[{}0]", "{},".repeat(MAX_OBJECTS + 1));
+        assert!(json(more.as_bytes()).unwrap_err().to_string().contains("objects"));
+        assert!(json("[".repeat(1000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn one_or_many_are_read_alike() {
+        let value = json("\u{feff}{\"a\":1,\"b\":[1,2],\"c\":null}".as_bytes()).unwrap();
+        let counts: Vec<_> =
+            ["a", "b", "c", "d"].iter().map(|key| list(&value, key).len()).collect();
+        assert_eq!(counts, [1, 2, 0, 0]);
+        assert_eq!(text(&value, "a", 9).as_deref(), Some("1"));
+        assert_eq!(number(&value, "b"), Some(1));
     }
 }

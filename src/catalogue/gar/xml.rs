@@ -3,13 +3,18 @@
 //! answers need.
 
 use encoding_rs::Encoding;
-use quick_xml::{Reader, events::Event};
+use quick_xml::{
+    Reader,
+    events::{BytesRef, Event},
+};
 use serde_json::{Map, Value};
 
 use crate::catalogue::lenient::BadAnswer;
 
 /// Elements within elements.
 const MAX_DEPTH: usize = 32;
+/// Elements of one answer: a page of 5,000 resources has some 200,000.
+const MAX_ELEMENTS: usize = 500_000;
 /// Bytes looked at for `encoding="…"`.
 const MAX_DECLARATION_BYTES: usize = 200;
 
@@ -52,8 +57,13 @@ pub(super) fn tree(bytes: &[u8]) -> Result<Value, BadAnswer> {
     let mut reader = Reader::from_str(&text);
     let mut document = Open::new(String::new());
     let mut open: Vec<Open> = Vec::new();
+    let mut elements = 0;
     loop {
         let event = reader.read_event().map_err(|error| bad(error.to_string()))?;
+        elements += usize::from(matches!(event, Event::Start(_) | Event::Empty(_)));
+        if elements > MAX_ELEMENTS {
+            return Err(bad(format!("more than {MAX_ELEMENTS} elements")));
+        }
         match event {
             Event::Start(start) => {
                 if open.len() >= MAX_DEPTH {
@@ -74,16 +84,7 @@ pub(super) fn tree(bytes: &[u8]) -> Result<Value, BadAnswer> {
             Event::Text(text) => push(&mut open, &text.xml10_content()),
             Event::CData(text) => push(&mut open, &text.xml10_content()),
             Event::GeneralRef(reference) => {
-                let meant = match &*reference {
-                    "amp" => Some('&'),
-                    "lt" => Some('<'),
-                    "gt" => Some('>'),
-                    "quot" => Some('"'),
-                    "apos" => Some('\''),
-                    // Entities that a document type defines are left out: nobody needs the bombs.
-                    _ => reference.resolve_char_ref().map_err(|error| bad(error.to_string()))?,
-                };
-                if let Some(meant) = meant {
+                if let Some(meant) = meaning(&reference)? {
                     push(&mut open, meant.encode_utf8(&mut [0; 4]));
                 }
             }
@@ -95,6 +96,19 @@ pub(super) fn tree(bytes: &[u8]) -> Result<Value, BadAnswer> {
         return Err(bad("the document ends too early"));
     }
     Ok(Value::Object(document.fields))
+}
+
+/// What `&…;` stands for. Entities that a document type defines stand for nothing: nobody needs
+/// the bombs.
+fn meaning(reference: &BytesRef<'_>) -> Result<Option<char>, BadAnswer> {
+    Ok(match &**reference {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => reference.resolve_char_ref().map_err(|error| bad(error.to_string()))?,
+    })
 }
 
 fn push(open: &mut [Open], text: &str) {
@@ -147,6 +161,10 @@ mod tests {
         assert!(tree("<a>".repeat(100).as_bytes()).is_err());
         assert!(tree(b"<a><b></b>").is_err());
         assert!(tree(b"").is_err());
+        let wide = format!("<a>{}</a>", "<b/>".repeat(MAX_ELEMENTS));
+        assert!(tree(wide.as_bytes()).unwrap_err().to_string().contains("elements"));
+        let bomb = "<!DOCTYPE a [<!ENTITY x \"yy\"><!ENTITY y \"&x;&x;\">]><a>&y;z</a>";
+        assert_eq!(tree(bomb.as_bytes()).unwrap(), json!({"a": "z"}));
         assert!(tree(b"<a></b>").is_err());
     }
 

@@ -1,9 +1,13 @@
 //! Walking a feed: its pages, the feeds below it, each once, never to another site.
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use http::StatusCode;
 use jiff::Timestamp;
+use tokio::time::Instant;
 use url::{Origin as Site, Url};
 
 use super::{
@@ -28,6 +32,8 @@ const MAX_PAGES: usize = 1_000;
 const MAX_DEPTH: usize = 5;
 /// Pages that may fail before the walk is given up.
 const MAX_FAILED_PAGES: usize = 5;
+/// Longest walk: what it brought until then is taken, the rest stays as it was.
+const WALK_TIME: Duration = Duration::from_mins(15);
 const ACCEPT: &str =
     "application/opds+json, application/opds-publication+json;q=0.9, application/json;q=0.5";
 
@@ -76,10 +82,16 @@ pub(super) async fn walk(
         parts: Vec::new(),
         incomplete: false,
     };
+    let begun = Instant::now();
     let mut pages = 0;
     while let Some(step) = walk.queue.pop_front() {
         if pages >= MAX_PAGES || walk.entries >= MAX_ENTRIES {
             walk.notes.add(&format!("what follows {pages} pages and {} entries", walk.entries));
+            break;
+        }
+        if begun.elapsed() > WALK_TIME {
+            walk.incomplete = true;
+            walk.failures.push(format!("{pages} pages within {WALK_TIME:?}, and there are more"));
             break;
         }
         pages += 1;

@@ -1,10 +1,14 @@
 //! Asking the GAR, or the region's relay of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{
     SourceError,
@@ -29,6 +33,8 @@ const MAX_PAGES: usize = 20;
 const COUNTS_AT_ONCE: usize = 4;
 /// Subscriptions whose counts are asked for.
 const MAX_COUNTED: usize = 5_000;
+/// Longest that counting may take: the list is not to wait for it for ever.
+const COUNTING_TIME: Duration = Duration::from_mins(5);
 /// Key of the one part of a subscription list.
 const WHOLE: &str = "abonnements";
 
@@ -191,7 +197,13 @@ async fn assigned(
     let ids: Vec<String> =
         entries.iter().flat_map(|e| &e.licences).map(|l| l.id.clone()).take(MAX_COUNTED).collect();
     let mut end = Ok(());
-    'asking: for some in ids.chunks(COUNTS_AT_ONCE) {
+    let begun = Instant::now();
+    'asking: for (round, some) in ids.chunks(COUNTS_AT_ONCE).enumerate() {
+        if begun.elapsed() > COUNTING_TIME {
+            let (done, of) = (round * COUNTS_AT_ONCE, ids.len());
+            end = Err(SourceError::Unfinished { done, of, within: COUNTING_TIME });
+            break;
+        }
         let answers = some.iter().map(|id| count_of(source, client, place, id));
         for (id, answer) in some.iter().zip(join_all(answers).await) {
             match answer {

@@ -5,7 +5,7 @@ mod ask;
 mod feed;
 mod gar;
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{fs::File, io::Read as _, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use url::Url;
@@ -41,6 +41,8 @@ pub(super) enum SourceError {
     Request { url: Shown, reason: String },
     #[error("token file {path}: {reason}")]
     Token { path: String, reason: String },
+    #[error("{done} of {of} subscriptions were counted within {within:?}")]
+    Unfinished { done: usize, of: usize, within: Duration },
     #[error("the task that reads the answer failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
