@@ -94,7 +94,11 @@ pub(super) async fn fetch(job: &Job, stop: &CancellationToken) -> Result<Arc<Sid
         stop.run_until_cancelled(work).await.ok_or(FetchError::Stopped)??;
     for exact in [false, true] {
         let laid = lay_out(job, &target, &twins, exact);
-        let pieces = stop.run_until_cancelled(laid).await.ok_or(FetchError::Stopped)??;
+        let pieces = match stop.run_until_cancelled(laid).await.ok_or(FetchError::Stopped)? {
+            // The bytes that came before were wrong already: that is what to say.
+            Err(End::Declined(_)) if exact => break,
+            laid => laid?,
+        };
         let incoming = build(job, stop, &target, pieces, file.clone()).await?;
         match job.commit(incoming).await {
             Ok(sidecar) => return Ok(sidecar),

@@ -24,7 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::{FetchError, MirrorError};
 use self::{pace::Pace, schedule::Schedule};
-use crate::{catalogue::Holdings, config, net::client::Client, store::Store};
+use crate::{
+    catalogue::Holdings,
+    config,
+    net::client::Client,
+    store::{BlobId, Store},
+};
 
 /// Where the mirror is, for pages and the command line.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -66,6 +71,8 @@ pub struct Finished {
     pub holding: String,
     /// Title.
     pub title: String,
+    /// Its name in the store.
+    pub blob: BlobId,
     /// Its size, in bytes.
     pub size: u64,
     /// Bytes that crossed the network in the last try.

@@ -62,13 +62,14 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
     let mut settings = mirror.settings.subscribe();
     let mut calls = mirror.calls.subscribe();
     let mut ignoring = calls.borrow_and_update().ignoring_window;
+    let failures = shelf::failures(&mirror.store).await;
     let mut work = Work {
         mirror,
         settings: settings.borrow_and_update().clone(),
         queue: Vec::new(),
         active: BTreeMap::new(),
         tasks: JoinSet::new(),
-        failures: shelf::failures(&mirror.store).await,
+        failures,
         partial: HashMap::new(),
         hold: Hold::default(),
         window_ignored: false,
@@ -247,6 +248,7 @@ impl Work<'_> {
         self.finished.push_front(Finished {
             holding: active.wanted.key.holding.clone(),
             title: active.wanted.holding.title.clone(),
+            blob: arrival.sidecar.blob,
             size,
             moved,
             note: arrival.note,
