@@ -59,16 +59,12 @@ impl Bucket {
         self.refill(now);
         let Some(rate) = self.rate else { return Ok(()) };
         let asked = (u128::from(bytes) * NANOS).min(self.capacity());
-        match self.tokens.checked_sub(asked) {
-            Some(left) => {
-                self.tokens = left;
-                Ok(())
-            }
-            None => {
-                let nanos = (asked - self.tokens).div_ceil(u128::from(rate.max(1)));
-                Err(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
-            }
+        if let Some(left) = self.tokens.checked_sub(asked) {
+            self.tokens = left;
+            return Ok(());
         }
+        let nanos = (asked - self.tokens).div_ceil(u128::from(rate.max(1)));
+        Err(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
 }
 
@@ -146,7 +142,7 @@ mod tests {
         bucket.take(MIN_BURST, now).unwrap();
         let wait = bucket.take(500, now).unwrap_err();
         assert_eq!(wait, Duration::from_millis(500));
-        assert!(bucket.take(500, now + wait - Duration::from_nanos(1)).is_err());
+        assert!(bucket.take(500, now + Duration::from_nanos(499_999_999)).is_err());
         assert!(bucket.take(500, now + wait).is_ok());
     }
 

@@ -34,7 +34,7 @@ pub fn wait(waits: Waits, tries: u32, hopeless: bool, chance: f64) -> Duration {
     let most = if hopeless { waits.longest } else { doubled.min(waits.longest) };
     let least = waits.first.min(most) / 2;
     let least = if hopeless { most / 2 } else { least };
-    least + (most - least).mul_f64(chance.clamp(0.0, 1.0))
+    least + most.saturating_sub(least).mul_f64(chance.clamp(0.0, 1.0))
 }
 
 /// One kept failure: what was tried, so that another offer starts afresh.
@@ -182,8 +182,7 @@ mod tests {
     use super::*;
     use crate::catalogue::{Holding, Offer};
 
-    const WAITS: Waits =
-        Waits { first: Duration::from_secs(5), longest: Duration::from_secs(3600) };
+    const WAITS: Waits = Waits { first: Duration::from_secs(5), longest: Duration::from_hours(1) };
 
     fn wanted(id: &str, version: &str) -> Wanted {
         let holding: Holding = serde_json::from_value(serde_json::json!({

@@ -27,7 +27,7 @@ use super::{
 /// Progress is said at most this often.
 const SAY_EVERY: Duration = Duration::from_millis(250);
 /// The clock is looked at no less often, so that a jump of it is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// Packages that came, remembered.
 const MAX_FINISHED: usize = 32;
 /// Queued packages shown.
@@ -267,10 +267,10 @@ impl Work<'_> {
         before: u64,
         now: Timestamp,
     ) {
-        let mut reason = error.to_string();
-        if kept > 0 {
-            reason.push_str(&format!("; {kept} bytes are kept to resume"));
-        }
+        let reason = match kept {
+            0 => error.to_string(),
+            _ => format!("{error}; {kept} bytes are kept to resume"),
+        };
         let outcome = Outcome { reason, hopeless: error.is_hopeless(), advanced: kept > before };
         let waits = self.waits();
         let failure = self.failures.note(&active.wanted, outcome, waits, rand::random(), now);

@@ -184,7 +184,9 @@ proptest! {
         if !turned.is_empty() {
             let by = turn % turned.len();
             turned.rotate_left(by);
-            turned.iter_mut().for_each(|book| book.offers.reverse());
+            for book in &mut turned {
+                book.offers.reverse();
+            }
         }
         let first = wanted(&whole(&books), &here, &HashMap::new(), at(now));
         let second = wanted(&whole(&turned), &here, &HashMap::new(), at(now));
@@ -225,7 +227,9 @@ proptest! {
         }
         prop_assert!(active.len() <= parallel);
         let mut origins: HashMap<&String, usize> = HashMap::new();
-        active.values().for_each(|origin| *origins.entry(origin).or_default() += 1);
+        for origin in active.values() {
+            *origins.entry(origin).or_default() += 1;
+        }
         prop_assert!(origins.values().all(|count| *count <= per_origin));
         // Every place that could be used is used.
         let startable = queue.iter().any(|w| {
