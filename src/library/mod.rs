@@ -2,36 +2,155 @@
 //!
 //! Not here: what the school holds (`catalogue`), or how packages are opened (`publication`).
 
-use std::{convert::Infallible, sync::Arc};
+mod cache;
+mod card;
+mod fold;
+mod hot;
+mod opds;
+mod packages;
+mod pages;
+mod reading;
+mod request;
+mod rights;
+mod search;
+mod shelf;
+mod words;
 
-use http::{Request, Response};
+use std::sync::Arc;
 
-use crate::{catalogue::Holdings, config, mirror::Progress, net::body::Body, store::Store};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::ALLOW};
+use hyper::body::Incoming;
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::{hot::Hot, packages::Packages, search::SearchIndex, shelf::Shelf, words::Words};
+use crate::{
+    catalogue::Holdings,
+    config,
+    mirror::Progress,
+    net::{
+        body::Body,
+        serve::{Handler, plain},
+    },
+    store::Store,
+};
 
 /// Answers every request of the portal. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Library {}
+pub struct Library {
+    shared: Arc<Shared>,
+    hot: Arc<Hot>,
+    pages: axum::Router,
+}
+
+/// What the school has, and how to find it; replaced whole when it changed.
+#[derive(Debug)]
+struct View {
+    shelf: Shelf,
+    index: SearchIndex,
+}
+
+#[derive(Debug)]
+struct Shared {
+    school: String,
+    words: Words,
+    store: Store,
+    packages: Arc<Packages>,
+    holdings: watch::Receiver<Arc<Holdings>>,
+    progress: watch::Receiver<Arc<Progress>>,
+    view: watch::Sender<Arc<View>>,
+}
+
+/// What is wrong with what the library was given.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// The school's time zone is unknown.
+    #[error("school.timezone '{name}' is not a time zone of the IANA list: {reason}")]
+    Zone {
+        /// The name given.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
 
 impl Library {
-    /// Wires the pages to what they show.
+    /// Wires the pages to what they show; the shelf is ready when this returns.
     pub fn new(
-        _school: &config::School,
-        _config: &config::Library,
-        _store: Store,
-        _holdings: tokio::sync::watch::Receiver<Arc<Holdings>>,
-        _progress: tokio::sync::watch::Receiver<Arc<Progress>>,
-    ) -> Self {
-        todo!()
+        school: &config::School,
+        config: &config::Library,
+        store: Store,
+        holdings: watch::Receiver<Arc<Holdings>>,
+        progress: watch::Receiver<Arc<Progress>>,
+    ) -> Result<Self, LibraryError> {
+        let zone = TimeZone::get(&school.timezone).map_err(|e| LibraryError::Zone {
+            name: school.timezone.clone(),
+            reason: e.to_string(),
+        })?;
+        let packages = Arc::new(Packages::new(store.clone()));
+        let view = watch::Sender::new(Arc::new(view(&holdings.borrow(), &store)));
+        let memory = usize::try_from(config.memory.0).unwrap_or(usize::MAX);
+        let hot = Hot::new(store.clone(), packages.clone(), view.subscribe(), memory);
+        let shared = Arc::new(Shared {
+            school: school.name.clone(),
+            words: Words::new(zone),
+            store,
+            packages,
+            holdings,
+            progress,
+            view,
+        });
+        let pages = pages::router(shared.clone());
+        Ok(Self { shared, hot: Arc::new(hot), pages })
     }
+
     /// Keeps the shelf and the search index up to date until cancelled.
-    pub async fn run(&self, _token: tokio_util::sync::CancellationToken) {
-        todo!()
+    pub async fn run(&self, token: CancellationToken) {
+        let shared = &self.shared;
+        let (mut holdings, mut changes) = (shared.holdings.clone(), shared.store.changes());
+        loop {
+            let (held, store) = (holdings.borrow_and_update().clone(), shared.store.clone());
+            changes.mark_unchanged();
+            let made = tokio::task::spawn_blocking(move || view(&held, &store)).await;
+            if let Ok(made) = made {
+                shared.packages.keep_only(|blob| shared.store.package(blob).is_some());
+                shared.view.send_replace(Arc::new(made));
+            }
+            let more = tokio::select! {
+                () = token.cancelled() => return,
+                changed = holdings.changed() => changed.is_ok(),
+                changed = changes.changed() => changed.is_ok(),
+            };
+            if !more {
+                // Whoever told of changes is gone: the box is stopping.
+                return token.cancelled().await;
+            }
+        }
     }
-    /// One request, one answer.
-    pub async fn answer(
-        &self,
-        _request: Request<hyper::body::Incoming>,
-    ) -> Result<Response<Body>, Infallible> {
-        todo!()
+}
+
+fn view(holdings: &Holdings, store: &Store) -> View {
+    let shelf = Shelf::of(holdings, &store.current(), &store.packages());
+    let index = SearchIndex::of(&shelf);
+    View { shelf, index }
+}
+
+impl Handler for Library {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD\n");
+            refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refused;
+        }
+        let path = request.uri().path();
+        if path.starts_with("/p/") {
+            return self.hot.answer(request.method(), path, request.headers()).await;
+        }
+        let mut pages = self.pages.clone();
+        match tower_service::Service::call(&mut pages, request.map(axum::body::Body::new)).await {
+            Ok(response) => response.map(Body::Page),
+            Err(never) => match never {},
+        }
     }
 }

@@ -1,0 +1,99 @@
+//! A book as lists show it: title, cover, and whether it can be read now.
+
+use jiff::Timestamp;
+
+use super::{rights::Right, shelf::Book, words::Speech};
+use crate::mirror::Progress;
+
+/// A book in a list.
+#[derive(Debug)]
+pub struct Card {
+    /// Last part of its address.
+    pub slug: String,
+    /// Title.
+    pub title: String,
+    /// Publisher, or nothing.
+    pub publisher: String,
+    /// What stands in the place of a cover.
+    pub initials: String,
+    /// Address of its cover.
+    pub cover: Option<String>,
+    /// Can it be read?
+    pub state: State,
+}
+
+/// Whether a book can be read, in a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Style class: `here`, `wait` or `off`.
+    pub class: &'static str,
+    /// The word.
+    pub text: String,
+    /// Why, in a sentence, when it cannot be read.
+    pub explain: Option<String>,
+}
+
+impl Card {
+    /// Shows a book.
+    pub fn of(book: &Book, progress: &Progress, say: &Speech<'_>, now: Timestamp) -> Self {
+        let lent = book.main().filter(|_| book.is_lent(now));
+        Self {
+            slug: book.slug.clone(),
+            title: book.holding.title.clone(),
+            publisher: book.holding.publisher.clone().unwrap_or_default(),
+            initials: initials(&book.holding.title),
+            cover: lent.map(|package| format!("/p/{}/cover", package.blob)),
+            state: State::of(book, progress, say, now),
+        }
+    }
+}
+
+impl State {
+    fn of(book: &Book, progress: &Progress, say: &Speech<'_>, now: Timestamp) -> Self {
+        let dated = |name: &str, class, date: Timestamp| {
+            let text = |kind: &str| {
+                say.say_with(&format!("{kind}-{name}"), "date", say.day(date)).into_owned()
+            };
+            Self { class, text: text("state"), explain: Some(text("explain")) }
+        };
+        match book.right(now) {
+            Right::Everyone => Self::of_copy(book, progress, say),
+            Right::From(date) => dated("soon", "wait", date),
+            Right::Expired(date) => dated("expired", "off", date),
+            Right::Others => Self::plain("others", "off", say),
+            Right::Withdrawn => Self::plain("withdrawn", "off", say),
+        }
+    }
+
+    fn of_copy(book: &Book, progress: &Progress, say: &Speech<'_>) -> Self {
+        if !book.packages.is_empty() {
+            let text = say.say("state-here").into_owned();
+            return Self { class: "here", text, explain: None };
+        }
+        if let Some(coming) = progress.active.iter().find(|t| t.holding == book.holding.id) {
+            let percent = coming.total.filter(|t| *t > 0).map_or(0, |t| coming.done * 100 / t);
+            let text = say.say_with("state-coming", "percent", percent).into_owned();
+            let explain = Some(say.say("explain-coming").into_owned());
+            return Self { class: "wait", text, explain };
+        }
+        if book.holding.offers.is_empty() {
+            return Self::plain("online", "off", say);
+        }
+        Self::plain("queued", "wait", say)
+    }
+
+    fn plain(name: &str, class: &'static str, say: &Speech<'_>) -> Self {
+        let text = say.say(&format!("state-{name}")).into_owned();
+        Self { class, text, explain: Some(say.say(&format!("explain-{name}")).into_owned()) }
+    }
+}
+
+/// First letters of the first two words that are words.
+fn initials(title: &str) -> String {
+    title
+        .split_whitespace()
+        .filter_map(|word| word.chars().next().filter(|c| c.is_alphanumeric()))
+        .take(2)
+        .flat_map(char::to_uppercase)
+        .collect()
+}

@@ -1,0 +1,344 @@
+//! Everything under `/p/{blob}/`: packages, their manifests, and the resources inside them. The
+//! addresses name the bytes, so answers may be kept for ever.
+//!
+//! A deflated entry of a zip goes out as it lies there, between a gzip header and trailer.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, LINK,
+        REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use tokio::sync::{Semaphore, watch};
+
+use super::{
+    View,
+    cache::{HotResources, Ready},
+    fold,
+    packages::Packages,
+    shelf::Book,
+};
+use crate::{
+    net::{
+        body::{Body, Segment},
+        conditional::{self, IMMUTABLE, Representation},
+        serve::plain,
+    },
+    publication::{Kind, Publication, Resource},
+    store::{BlobId, Sidecar, Store},
+};
+
+/// Resources up to this are kept in memory when they are read.
+const HOT_RESOURCE_BYTES: u64 = 256 * 1024;
+/// Deflated resources up to this are inflated for the clients that take no gzip.
+const MAX_INFLATED_BYTES: u64 = 64 << 20;
+/// Inflations at once: each may take `MAX_INFLATED_BYTES` of memory.
+const INFLATIONS: usize = 2;
+/// Longest path inside a package.
+const MAX_PATH_BYTES: usize = 2048;
+
+const SANDBOX: HeaderValue = HeaderValue::from_static(
+    "sandbox allow-scripts allow-popups allow-forms; default-src 'self' data: blob: \
+     'unsafe-inline' 'unsafe-eval'; object-src 'none'; frame-ancestors 'self'",
+);
+const NO_SNIFF: (HeaderName, HeaderValue) =
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
+/// What every resource of a package says. Its documents run in an origin of their own: they can
+/// read the package, never the box. Fonts and scripts need the permission to be read from there;
+/// `*` never goes with cookies.
+static OF_RESOURCES: [(HeaderName, HeaderValue); 4] = [
+    (CONTENT_SECURITY_POLICY, SANDBOX),
+    NO_SNIFF,
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+];
+/// A PDF is shown by the browser's own viewer, which a sandbox forbids; it runs no script of ours.
+static OF_PDF: [(HeaderName, HeaderValue); 1] = [NO_SNIFF];
+static OF_MANIFESTS: [(HeaderName, HeaderValue); 2] =
+    [NO_SNIFF, (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))];
+
+/// Answers for packages.
+#[derive(Debug)]
+pub struct Hot {
+    store: Store,
+    packages: Arc<Packages>,
+    view: watch::Receiver<Arc<View>>,
+    resources: HotResources,
+    inflating: Semaphore,
+}
+
+impl Hot {
+    pub fn new(
+        store: Store,
+        packages: Arc<Packages>,
+        view: watch::Receiver<Arc<View>>,
+        memory: usize,
+    ) -> Self {
+        let resources = HotResources::new(memory);
+        Self { store, packages, view, resources, inflating: Semaphore::new(INFLATIONS) }
+    }
+
+    /// Answers a GET or HEAD of `/p/…`.
+    pub async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
+        let Some((blob, rest)) = address(path) else { return missing() };
+        let Some((package, book)) = self.lent(&blob) else { return not_lent() };
+        let resource = rest.strip_prefix("r/");
+        let gzip = conditional::takes_gzip(headers);
+        if resource.is_some()
+            && let Some(ready) = self.resources.get(path, gzip)
+        {
+            return conditional::answer(method, headers, representation(&ready));
+        }
+        match (rest, resource) {
+            ("package", _) => self.package(method, headers, &package, &book).await,
+            (_, Some(inside)) => {
+                let decoded = percent_decode_str(inside).decode_utf8();
+                let Ok(inside) = decoded else { return missing() };
+                let Ok(publication) = self.packages.open(&package).await else { return broken() };
+                let found = publication.resource(&inside);
+                let Some(found) = found else { return missing() };
+                self.resource(method, headers, path, &blob, found, &publication).await
+            }
+            ("manifest.json", _) => self.manifest(method, headers, &package).await,
+            ("cover", _) => self.cover(method, headers, &package, path).await,
+            _ => missing(),
+        }
+    }
+
+    /// The package, when it may be lent now.
+    fn lent(&self, blob: &BlobId) -> Option<(Arc<Sidecar>, Arc<Book>)> {
+        let package = self.store.package(blob)?;
+        let book = self.view.borrow().shelf.book_of(blob)?.clone();
+        book.right(Timestamp::now()).is_lent().then_some((package, book))
+    }
+
+    async fn package(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        package: &Arc<Sidecar>,
+        book: &Book,
+    ) -> Response<Body> {
+        let (store, blob, len) = (self.store.clone(), package.blob, package.size);
+        let opened = tokio::task::spawn_blocking(move || store.open_blob(&blob)).await;
+        let Ok(Ok(file)) = opened else { return missing() };
+        self.store.lent(&blob, Timestamp::now());
+        let media_type = header(&package.description.media_type);
+        let whole = Representation {
+            body: Body::Segments(vec![Segment::File { file: Arc::new(file), offset: 0, len }]),
+            media_type,
+            etag: header(&format!("\"{blob}\"")),
+            cache: IMMUTABLE,
+            encoding: None,
+            varies: false,
+            ranges: true,
+            fields: std::slice::from_ref(&NO_SNIFF_FIELD),
+        };
+        let mut response = conditional::answer(method, headers, whole);
+        let name = file_name(&book.holding.title, &package.description.media_type);
+        let disposition = header(&format!("attachment; filename=\"{name}\""));
+        response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
+        response
+    }
+
+    async fn manifest(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        package: &Arc<Sidecar>,
+    ) -> Response<Body> {
+        let Ok(publication) = self.packages.open(package).await else { return broken() };
+        self.store.lent(&package.blob, Timestamp::now());
+        let base = format!("/p/{}/", package.blob);
+        let body = publication.manifest(&base).to_string();
+        // The same bytes may get another manifest from a later version of the box.
+        let etag = format!("\"m{:08x}\"", crc32fast::hash(body.as_bytes()));
+        let whole = Representation {
+            body: Body::Bytes(body.into()),
+            media_type: HeaderValue::from_static("application/webpub+json"),
+            etag: header(&etag),
+            cache: HeaderValue::from_static("no-cache"),
+            encoding: None,
+            varies: false,
+            ranges: false,
+            fields: &OF_MANIFESTS,
+        };
+        conditional::answer(method, headers, whole)
+    }
+
+    async fn cover(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        package: &Arc<Sidecar>,
+        path: &str,
+    ) -> Response<Body> {
+        if let Ok(publication) = self.packages.open(package).await
+            && let Some(cover) = publication.cover.as_deref().and_then(|c| publication.resource(c))
+        {
+            return self.resource(method, headers, path, &package.blob, cover, &publication).await;
+        }
+        let whole = Representation {
+            body: Body::Bytes(Bytes::from_static(NO_COVER)),
+            media_type: HeaderValue::from_static("image/png"),
+            etag: HeaderValue::from_static("\"no-cover\""),
+            cache: HeaderValue::from_static("no-cache"),
+            encoding: None,
+            varies: false,
+            ranges: false,
+            fields: &[],
+        };
+        conditional::answer(method, headers, whole)
+    }
+
+    /// A resource: from memory when small, straight from the package when large.
+    async fn resource(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        path: &str,
+        blob: &BlobId,
+        found: Resource,
+        publication: &Publication,
+    ) -> Response<Body> {
+        let gzip = conditional::takes_gzip(headers);
+        let coded = found.deflated && (gzip || found.len > MAX_INFLATED_BYTES);
+        let fields: &'static [_] =
+            if publication.kind == Kind::Pdf { &OF_PDF } else { &OF_RESOURCES };
+        let mut whole = Representation {
+            body: Body::Empty,
+            media_type: header(&found.media_type),
+            etag: etag(blob, &found, coded),
+            cache: IMMUTABLE,
+            encoding: coded.then(|| HeaderValue::from_static("gzip")),
+            varies: found.deflated,
+            ranges: !coded,
+            fields,
+        };
+        let small = found.stored_len.max(if coded { 0 } else { found.len }) <= HOT_RESOURCE_BYTES;
+        if !small && (coded || !found.deflated) {
+            whole.body = straight(&found, coded);
+            return conditional::answer(method, headers, whole);
+        }
+        let inflating = !coded && found.deflated && !small;
+        let turn = if inflating { self.inflating.acquire().await.ok() } else { None };
+        let read = tokio::task::spawn_blocking(move || bytes_of(&found, coded)).await;
+        drop(turn);
+        let Ok(Some(bytes)) = read else { return broken() };
+        if small && publication.kind != Kind::Pdf && path.contains("/r/") {
+            let (media_type, etag) = (whole.media_type.clone(), whole.etag.clone());
+            let (bytes, varies) = (bytes.clone(), whole.varies);
+            let ready = Arc::new(Ready { bytes, gzip: coded, varies, media_type, etag });
+            self.resources.put(path, gzip, &ready);
+        }
+        whole.body = Body::Bytes(bytes);
+        conditional::answer(method, headers, whole)
+    }
+}
+
+static NO_SNIFF_FIELD: (HeaderName, HeaderValue) = NO_SNIFF;
+/// A neutral cover: a roof on its pillars.
+pub const NO_COVER: &[u8] = include_bytes!("assets/cover.png");
+
+/// Splits `/p/{blob}/{rest}`.
+fn address(path: &str) -> Option<(BlobId, &str)> {
+    if path.len() > MAX_PATH_BYTES {
+        return None;
+    }
+    let (blob, rest) = path.strip_prefix("/p/")?.split_once('/')?;
+    Some((blob.parse().ok()?, rest))
+}
+
+fn representation(ready: &Ready) -> Representation {
+    Representation {
+        body: Body::Bytes(ready.bytes.clone()),
+        media_type: ready.media_type.clone(),
+        etag: ready.etag.clone(),
+        cache: IMMUTABLE,
+        encoding: ready.gzip.then(|| HeaderValue::from_static("gzip")),
+        varies: ready.varies,
+        ranges: !ready.gzip,
+        fields: &OF_RESOURCES,
+    }
+}
+
+/// The package and the CRC of the entry name the bytes; their coding makes them others.
+fn etag(blob: &BlobId, resource: &Resource, coded: bool) -> HeaderValue {
+    let coding = if coded { "-gzip" } else { "" };
+    let package: String = blob.to_string().chars().take(24).collect();
+    header(&format!("\"{package}-{:x}-{:08x}{coding}\"", resource.offset, resource.crc32))
+}
+
+/// Segments of the package's file, framed as gzip when coded.
+fn straight(resource: &Resource, coded: bool) -> Body {
+    let file = Segment::File {
+        file: resource.file.clone(),
+        offset: resource.offset,
+        len: resource.stored_len,
+    };
+    if !coded {
+        return Body::Segments(vec![file]);
+    }
+    let (head, tail) = resource.gzip_frame();
+    Body::Segments(vec![
+        Segment::Bytes(Bytes::copy_from_slice(&head)),
+        file,
+        Segment::Bytes(Bytes::copy_from_slice(&tail)),
+    ])
+}
+
+/// The bytes of a resource, framed as gzip or as its reader wants them. Blocking.
+fn bytes_of(resource: &Resource, coded: bool) -> Option<Bytes> {
+    if !coded {
+        return resource.read(MAX_INFLATED_BYTES).map(Bytes::from).ok();
+    }
+    let (head, tail) = resource.gzip_frame();
+    let length = usize::try_from(resource.stored_len).ok()?;
+    let mut bytes = BytesMut::zeroed(head.len() + length + tail.len());
+    let (start, rest) = bytes.split_at_mut(head.len());
+    let (middle, end) = rest.split_at_mut(length);
+    start.copy_from_slice(&head);
+    end.copy_from_slice(&tail);
+    std::os::unix::fs::FileExt::read_exact_at(&*resource.file, middle, resource.offset).ok()?;
+    Some(bytes.freeze())
+}
+
+/// A file name for downloads: the title in plain letters, and an extension that apps know.
+fn file_name(title: &str, media_type: &str) -> String {
+    let extension = match media_type {
+        "application/epub+zip" => "epub",
+        "application/pdf" => "pdf",
+        _ => "zip",
+    };
+    let name = fold::slug(title, 80);
+    let name = if name.is_empty() { "manuel" } else { &name };
+    format!("{name}.{extension}")
+}
+
+/// A field value of text that is known to be plain, or nothing when it is not.
+fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn missing() -> Response<Body> {
+    plain(StatusCode::NOT_FOUND, "Introuvable. Not found.\n")
+}
+
+fn not_lent() -> Response<Body> {
+    let mut response =
+        plain(StatusCode::NOT_FOUND, "Ce manuel n'est pas (ou plus) prêté ici. Not lent here.\n");
+    let home = HeaderValue::from_static("</>; rel=\"contents\"");
+    response.headers_mut().insert(LINK, home);
+    response
+}
+
+fn broken() -> Response<Body> {
+    plain(StatusCode::BAD_GATEWAY, "Ce paquet ne peut pas être lu. This package cannot be read.\n")
+}

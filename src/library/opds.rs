@@ -1,0 +1,164 @@
+//! The catalogue for reading apps: OPDS 2.0, of what can be read here and now.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Response, header::CACHE_CONTROL, header::CONTENT_TYPE},
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Shared, request::Asked, shelf::Book};
+
+/// Publications on one page of the feed.
+const PUBLICATIONS_A_PAGE: usize = 100;
+const FEED: &str = "application/opds+json";
+const OPEN_ACCESS: &str = "http://opds-spec.org/acquisition/open-access";
+
+/// `/opds`: every book that can be read, page by page.
+pub async fn feed(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
+    let view = shared.view.borrow().clone();
+    let now = Timestamp::now();
+    let books: Vec<_> = view.shelf.books.iter().filter(|b| b.is_lent(now)).cloned().collect();
+    answer(&shared.school, &asked, &books)
+}
+
+/// `/opds/recherche?query=`: those that a search finds.
+pub async fn search(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
+    let view = shared.view.borrow().clone();
+    let now = Timestamp::now();
+    let found = view.index.find(asked.value("query"));
+    let books: Vec<_> = found
+        .iter()
+        .filter_map(|place| view.shelf.books.get(*place))
+        .filter(|b| b.is_lent(now))
+        .cloned()
+        .collect();
+    answer(&shared.school, &asked, &books)
+}
+
+fn answer(school: &str, asked: &Asked, books: &[Arc<Book>]) -> Response<Body> {
+    let number = asked.number("page");
+    let start = (number - 1).saturating_mul(PUBLICATIONS_A_PAGE);
+    let turned = |n: usize| asked.with("page", &n.to_string());
+    let link = |rel: &str, href: String| json!({"rel": rel, "href": href, "type": FEED});
+    let mut links = vec![
+        link("self", if number > 1 { turned(number) } else { asked.with("page", "") }),
+        link("start", "/opds".to_owned()),
+        json!({"rel": "search", "href": "/opds/recherche{?query}", "type": FEED, "templated": true}),
+    ];
+    if number > 1 {
+        links.push(link("previous", turned(number - 1)));
+    }
+    if start + PUBLICATIONS_A_PAGE < books.len() {
+        links.push(link("next", turned(number + 1)));
+    }
+    let shown = books.iter().skip(start).take(PUBLICATIONS_A_PAGE);
+    let mut feed = json!({
+        "metadata": {
+            "title": school,
+            "numberOfItems": books.len(),
+            "itemsPerPage": PUBLICATIONS_A_PAGE,
+            "currentPage": number,
+        },
+        "links": links,
+        "publications": shown.map(|book| publication(book)).collect::<Vec<_>>(),
+    });
+    // The schema wants a collection that is not empty; an empty shelf is a navigation to itself.
+    if start >= books.len()
+        && let Some(feed) = feed.as_object_mut()
+    {
+        feed.remove("publications");
+        let title = json!({"href": "/opds", "title": school, "type": FEED});
+        feed.insert("navigation".to_owned(), json!([title]));
+    }
+    let mut response = Response::new(Body::from(feed.to_string()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FEED));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+fn publication(book: &Book) -> Value {
+    let holding = &book.holding;
+    let mut metadata = json!({
+        "@type": "http://schema.org/Book",
+        "identifier": uri(&holding.id),
+        "title": holding.title,
+    });
+    let subjects: Vec<_> = holding.subjects.iter().map(|name| json!({"name": name})).collect();
+    let others: Vec<_> =
+        holding.identifiers.iter().filter(|id| **id != holding.id).map(|id| uri(id)).collect();
+    let modified = book.packages.iter().map(|p| p.stored_at).max();
+    let optional = [
+        ("publisher", holding.publisher.clone().map(Value::from)),
+        ("language", holding.language.clone().map(Value::from)),
+        ("description", holding.description.clone().map(Value::from)),
+        ("subject", (!subjects.is_empty()).then(|| subjects.into())),
+        ("altIdentifier", (!others.is_empty()).then(|| others.into())),
+        ("modified", modified.map(|at| at.to_string().into())),
+    ];
+    if let Some(metadata) = metadata.as_object_mut() {
+        for (key, value) in optional {
+            metadata.extend(value.map(|value| (key.to_owned(), value)));
+        }
+    }
+    json!({
+        "metadata": metadata,
+        "links": links(book),
+        "images": images(book),
+    })
+}
+
+fn links(book: &Book) -> Vec<Value> {
+    let until = book.holding.licences.iter().filter_map(|l| l.until).max();
+    let mut links = Vec::new();
+    for package in &book.packages {
+        let blob = package.blob;
+        let mut properties = json!({"hash": [{"algorithm": "sha256", "value": blob.to_string()}]});
+        if let Some(until) = until {
+            properties["availability"] = json!({"state": "available", "until": until.to_string()});
+        }
+        links.push(json!({
+            "rel": OPEN_ACCESS,
+            "href": format!("/p/{blob}/package"),
+            "type": package.description.media_type,
+            "size": package.size,
+            "properties": properties,
+        }));
+        links.push(json!({
+            "rel": "alternate",
+            "href": format!("/p/{blob}/manifest.json"),
+            "type": "application/webpub+json",
+        }));
+    }
+    links.push(json!({
+        "rel": "alternate",
+        "href": format!("/livre/{}", book.slug),
+        "type": "text/html",
+    }));
+    links
+}
+
+/// The cover's media type is known only once its package is open: a raster image, whose address
+/// answers with what it is.
+fn images(book: &Book) -> Vec<Value> {
+    book.main()
+        .map(|package| json!({"href": format!("/p/{}/cover", package.blob), "type": "image/jpeg"}))
+        .into_iter()
+        .collect()
+}
+
+/// An identifier as a URI.
+fn uri(identifier: &str) -> String {
+    match identifier.split_once(':') {
+        Some(("isbn", digits)) => format!("urn:isbn:{digits}"),
+        Some(("ark" | "urn" | "http" | "https", _)) => identifier.to_owned(),
+        _ => {
+            let encoded: String =
+                url::form_urlencoded::byte_serialize(identifier.as_bytes()).collect();
+            format!("urn:preau:{encoded}")
+        }
+    }
+}

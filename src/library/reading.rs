@@ -1,0 +1,177 @@
+//! The plain reader: one page or chapter of a manual at a time, in a frame, with links that turn
+//! the pages.
+
+use std::{collections::HashMap, sync::Arc};
+
+use askama::Template;
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{Response, StatusCode},
+};
+use jiff::Timestamp;
+
+use super::{
+    Shared,
+    card::Card,
+    pages::{error, not_found},
+    request::{Asked, page},
+    words::Speech,
+};
+use crate::{
+    publication::{ContentsEntry, Item, Kind, Publication, encode_path},
+    store::BlobId,
+};
+
+/// Lines of a table of contents that are shown.
+const MAX_LINES: usize = 1000;
+/// Levels of it that are told apart.
+const DEEPEST_LEVEL: usize = 3;
+
+/// A line of a table of contents.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it says.
+    pub title: String,
+    /// The reader's page it leads to.
+    pub href: Option<String>,
+    /// How deep it stands, 0 to 3.
+    pub level: usize,
+}
+
+#[derive(Template)]
+#[template(path = "reader.html")]
+struct ReaderPage<'a> {
+    say: Speech<'a>,
+    school: &'a str,
+    switch: String,
+    title: &'a str,
+    page: usize,
+    book: String,
+    position: String,
+    previous: Option<String>,
+    next: Option<String>,
+    viewport: Option<(u32, u32)>,
+    src: String,
+    frame_title: String,
+    sandboxed: bool,
+    contents: Vec<Line>,
+}
+
+/// `/lire/{blob}/{page}`, pages counted from 1; `?ancre=` leads to a place in it.
+pub async fn read(
+    State(shared): State<Arc<Shared>>,
+    Path((blob, number)): Path<(String, usize)>,
+    asked: Asked,
+) -> Response<Body> {
+    let say = shared.words.speak(asked.language);
+    let view = shared.view.borrow().clone();
+    let known = blob
+        .parse::<BlobId>()
+        .ok()
+        .and_then(|b| Some((b, shared.store.package(&b)?, view.shelf.book_of(&b)?.clone())));
+    let Some((blob, package, book)) = known else { return not_found(&shared, &asked) };
+    let (now, heading) = (Timestamp::now(), || say.say("not-lent-title").into_owned());
+    if !book.right(now).is_lent() {
+        let progress = shared.progress.borrow().clone();
+        let why = Card::of(&book, &progress, &say, now).state.explain.unwrap_or_default();
+        return error(&shared, &asked, StatusCode::FORBIDDEN, heading(), why);
+    }
+    let publication = match shared.packages.open(&package).await {
+        Ok(publication) => publication,
+        Err(reason) => {
+            let why = say.say_with("explain-damaged", "reason", reason.to_string()).into_owned();
+            return error(&shared, &asked, StatusCode::BAD_GATEWAY, heading(), why);
+        }
+    };
+    let order = &publication.reading_order;
+    let Some(item) = number.checked_sub(1).and_then(|place| order.get(place)) else {
+        return not_found(&shared, &asked);
+    };
+    shared.store.lent(&blob, now);
+    let turned = |n: usize| format!("/lire/{blob}/{n}");
+    let title = book.holding.title.as_str();
+    let (here, all) = (("page", number.into()), ("pages", order.len().into()));
+    let content = ReaderPage {
+        say,
+        school: &shared.school,
+        switch: asked.switch(),
+        title,
+        page: number,
+        book: format!("/livre/{}", book.slug),
+        position: say.say_with_two("reader-position", here, all).into_owned(),
+        previous: (number > 1).then(|| turned(number - 1)),
+        next: (number < order.len()).then(|| turned(number + 1)),
+        viewport: item.viewport.filter(|_| publication.kind == Kind::EpubFixed),
+        src: source(&blob, item, asked.value("ancre")),
+        frame_title: say
+            .say_with_two("page-frame", ("title", title.to_owned().into()), ("page", number.into()))
+            .into_owned(),
+        sandboxed: publication.kind != Kind::Pdf,
+        contents: contents(&publication, &blob),
+    };
+    page(&asked, StatusCode::OK, &content)
+}
+
+fn source(blob: &BlobId, item: &Item, anchor: &str) -> String {
+    let mut address = format!("/p/{blob}/r/{}", encode_path(&item.path));
+    if !anchor.is_empty() {
+        address.push('#');
+        address.push_str(&encode_path(anchor));
+    }
+    address
+}
+
+/// The table of contents, each line leading to a page of the reader.
+pub fn contents(publication: &Publication, blob: &BlobId) -> Vec<Line> {
+    let order = &publication.reading_order;
+    let places: HashMap<&str, usize> =
+        order.iter().enumerate().map(|(n, item)| (item.path.as_str(), n + 1)).collect();
+    let mut lines = Vec::new();
+    flatten(&publication.contents, 0, &mut lines, &|href| {
+        let (path, anchor) = href.split_once('#').unwrap_or((href, ""));
+        let page = format!("/lire/{blob}/{}", places.get(path)?);
+        if anchor.is_empty() {
+            return Some(page);
+        }
+        let anchor: String = url::form_urlencoded::byte_serialize(anchor.as_bytes()).collect();
+        Some(format!("{page}?ancre={anchor}"))
+    });
+    lines
+}
+
+fn flatten(
+    entries: &[ContentsEntry],
+    level: usize,
+    lines: &mut Vec<Line>,
+    leads_to: &dyn Fn(&str) -> Option<String>,
+) {
+    for entry in entries {
+        if lines.len() >= MAX_LINES {
+            return;
+        }
+        lines.push(Line {
+            title: entry.title.clone(),
+            href: entry.href.as_deref().and_then(leads_to),
+            level: level.min(DEEPEST_LEVEL),
+        });
+        flatten(&entry.children, level + 1, lines, leads_to);
+    }
+}
+
+/// What the package says of itself that the catalogue does not.
+pub fn facts(publication: &Publication, say: &Speech<'_>) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    let authors = publication.metadata.authors.join(", ");
+    if !authors.is_empty() {
+        facts.push((say.say("authors").into_owned(), authors));
+    }
+    let pages = match publication.kind {
+        Kind::EpubFixed => u32::try_from(publication.reading_order.len()).ok(),
+        _ => publication.metadata.pages,
+    };
+    if let Some(pages) = pages {
+        facts.push((say.say("pages").into_owned(), pages.to_string()));
+    }
+    facts
+}

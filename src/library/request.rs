@@ -1,0 +1,154 @@
+//! What a page's request asks beside its path, and the answer it gets.
+
+use std::{borrow::Cow, convert::Infallible};
+
+use askama::Template;
+use axum::{
+    body::Body,
+    extract::FromRequestParts,
+    http::{
+        HeaderValue, Response, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE,
+            VARY, X_CONTENT_TYPE_OPTIONS,
+        },
+        request::Parts,
+    },
+};
+use url::form_urlencoded;
+
+use super::words::{LANGUAGE_KEY, Language};
+
+/// Longest query looked at; what is past it is as if it were not there.
+const MAX_QUERY_BYTES: usize = 2048;
+const A_YEAR_SECONDS: u32 = 365 * 24 * 3600;
+/// Pages load their own style and images, frame packages, and run no script.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// A page's request.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The language to answer in.
+    pub language: Language,
+    /// Was it chosen just now, with `?lang=`?
+    chosen: bool,
+    path: String,
+    query: Vec<(String, String)>,
+    host: Option<String>,
+}
+
+impl Asked {
+    /// A value of the query; empty when it is not there.
+    pub fn value(&self, key: &str) -> &str {
+        self.query.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v.trim())
+    }
+
+    /// A number of the query, from 1; 1 when there is none that makes sense.
+    pub fn number(&self, key: &str) -> usize {
+        self.value(key).parse().unwrap_or(1).max(1)
+    }
+
+    /// This very address, with one value changed (or taken out, when empty).
+    pub fn with(&self, key: &str, value: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (k, v) in self.query.iter().filter(|(k, _)| k != key && k != LANGUAGE_KEY) {
+            query.append_pair(k, v);
+        }
+        if !value.is_empty() {
+            query.append_pair(key, value);
+        }
+        let query = query.finish();
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+    }
+
+    /// This page in the other language.
+    pub fn switch(&self) -> String {
+        self.with(LANGUAGE_KEY, self.language.other().code())
+    }
+
+    /// The address of the box as its reader typed it, `http://host`.
+    pub fn origin(&self) -> Cow<'static, str> {
+        self.host.as_ref().map_or("http://preau".into(), |host| format!("http://{host}").into())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let raw = parts.uri.query().unwrap_or_default();
+        let raw = raw.get(..raw.len().min(MAX_QUERY_BYTES)).unwrap_or_default();
+        let query: Vec<_> = form_urlencoded::parse(raw.as_bytes()).into_owned().collect();
+        let chosen = query
+            .iter()
+            .find(|(key, _)| key == LANGUAGE_KEY)
+            .and_then(|(_, code)| Language::of_code(code));
+        let host = parts.headers.get("host").and_then(|h| h.to_str().ok());
+        Ok(Self {
+            language: chosen.unwrap_or_else(|| Language::wanted(&parts.headers)),
+            chosen: chosen.is_some(),
+            path: parts.uri.path().to_owned(),
+            query,
+            host: host.map(str::to_owned),
+        })
+    }
+}
+
+/// Renders a page. A page that cannot be rendered is an error of ours, said plainly.
+pub fn page(asked: &Asked, status: StatusCode, template: &impl Template) -> Response<Body> {
+    let (status, html) = match template.render() {
+        Ok(html) => (status, html),
+        Err(error) => {
+            tracing::error!(%error, path = asked.path, "page not rendered");
+            (StatusCode::INTERNAL_SERVER_ERROR, "Erreur interne. Internal error.".to_owned())
+        }
+    };
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = status;
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    fields.insert(CONTENT_SECURITY_POLICY, POLICY);
+    fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    fields.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    fields.insert(VARY, HeaderValue::from_static("accept-language, cookie"));
+    if asked.chosen {
+        let code = asked.language.code();
+        let cookie =
+            format!("{LANGUAGE_KEY}={code}; Path=/; Max-Age={A_YEAR_SECONDS}; SameSite=Lax");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            fields.insert(SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn asked(uri: &str) -> Asked {
+        let (mut parts, ()) =
+            axum::http::Request::builder().uri(uri).body(()).unwrap().into_parts();
+        Asked::from_request_parts(&mut parts, &()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_address_changes_one_value_and_keeps_the_others() {
+        let asked = asked("/recherche?q=a%26b+c&page=2&lang=en").await;
+        assert_eq!((asked.value("q"), asked.number("page")), ("a&b c", 2));
+        assert_eq!(asked.with("page", "3"), "/recherche?q=a%26b+c&page=3");
+        assert_eq!(asked.with("page", ""), "/recherche?q=a%26b+c");
+        assert_eq!(asked.switch(), "/recherche?q=a%26b+c&page=2&lang=fr");
+    }
+
+    #[tokio::test]
+    async fn a_query_that_makes_no_sense_is_as_none() {
+        let asked = asked(&format!("/?page=-4&x={}", "y".repeat(10_000))).await;
+        assert_eq!(asked.number("page"), 1);
+        assert_eq!(asked.language, Language::French);
+    }
+}

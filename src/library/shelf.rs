@@ -1,0 +1,266 @@
+//! The shelf: what the school holds, joined to the packages that are here. Pure.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{
+    fold,
+    rights::{self, Right},
+};
+use crate::{
+    catalogue::{Holding, Holdings, SourceState},
+    store::{BlobId, Sidecar},
+};
+
+const MAX_SLUG_WORDS_BYTES: usize = 60;
+/// Digits of the identifier's hash that keep two books of one title apart.
+const SLUG_HASH_DIGITS: usize = 10;
+
+/// A book of the shelf: a holding, and the packages of it that are here.
+#[derive(Debug, Clone)]
+pub struct Book {
+    /// Last part of its address.
+    pub slug: String,
+    /// What the catalogue says of it.
+    pub holding: Arc<Holding>,
+    /// Packages that can be read, one a media type, the best to read first.
+    pub packages: Vec<Arc<Sidecar>>,
+    /// The catalogue knows every source's answer and it is in none.
+    withdrawn: bool,
+}
+
+impl Book {
+    /// May it be read now?
+    pub fn right(&self, now: Timestamp) -> Right {
+        if self.withdrawn { Right::Withdrawn } else { rights::right(&self.holding, now) }
+    }
+
+    /// Is a package here, and may it be lent?
+    pub fn is_lent(&self, now: Timestamp) -> bool {
+        !self.packages.is_empty() && self.right(now).is_lent()
+    }
+
+    /// The package that the reader opens.
+    pub fn main(&self) -> Option<&Arc<Sidecar>> {
+        self.packages.first()
+    }
+}
+
+/// One consistent view of everything; replaced whole when something changed.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// By title.
+    pub books: Vec<Arc<Book>>,
+    /// How the sources stand.
+    pub sources: Vec<SourceState>,
+    by_slug: HashMap<String, usize>,
+    by_blob: HashMap<BlobId, usize>,
+}
+
+impl Shelf {
+    /// Joins holdings and packages. A package of a replaced version is still found by its name, so
+    /// that whoever reads it reads on.
+    pub fn of(holdings: &Holdings, current: &[Arc<Sidecar>], all: &[Arc<Sidecar>]) -> Self {
+        let mut by_name: HashMap<&str, usize> = HashMap::new();
+        for (place, holding) in holdings.all.iter().enumerate() {
+            for name in holding.identifiers.iter().chain([&holding.id]) {
+                by_name.entry(name).or_insert(place);
+            }
+        }
+        let owner = |package: &Sidecar| {
+            let about = &package.description;
+            std::iter::once(&about.holding)
+                .chain(&about.identifiers)
+                .find_map(|name| by_name.get(name.as_str()).copied())
+        };
+        let mut of_holding: BTreeMap<usize, Vec<Arc<Sidecar>>> = BTreeMap::new();
+        let mut orphans: BTreeMap<&str, Vec<Arc<Sidecar>>> = BTreeMap::new();
+        for package in current {
+            let group = if let Some(place) = owner(package) {
+                of_holding.entry(place).or_default()
+            } else {
+                orphans.entry(package.description.holding.as_str()).or_default()
+            };
+            group.push(package.clone());
+        }
+        let withdrawn = speaks_for_all(&holdings.sources);
+        let held = holdings.all.iter().enumerate().map(|(place, holding)| {
+            book(holding.clone(), of_holding.remove(&place).unwrap_or_default(), false)
+        });
+        let mut books: Vec<Arc<Book>> = held.collect();
+        books.extend(orphans.into_values().filter_map(|packages| {
+            let holding = Arc::new(described(packages.first()?));
+            Some(book(holding, packages, withdrawn))
+        }));
+        books.sort_by_cached_key(|b| (fold::fold(&b.holding.title), b.slug.clone()));
+        Self::indexed(books, holdings.sources.clone(), all)
+    }
+
+    fn indexed(books: Vec<Arc<Book>>, sources: Vec<SourceState>, all: &[Arc<Sidecar>]) -> Self {
+        let mut by_blob = HashMap::new();
+        let mut by_line = HashMap::new();
+        for (place, book) in books.iter().enumerate() {
+            for package in &book.packages {
+                by_blob.insert(package.blob, place);
+                by_line.insert(package.description.holding.as_str(), place);
+            }
+        }
+        for package in all {
+            if let Some(place) = by_line.get(package.description.holding.as_str()) {
+                by_blob.entry(package.blob).or_insert(*place);
+            }
+        }
+        let by_slug = books.iter().enumerate().map(|(n, b)| (b.slug.clone(), n)).collect();
+        Self { books, sources, by_slug, by_blob }
+    }
+
+    /// A book by the last part of its address.
+    pub fn book(&self, slug: &str) -> Option<&Arc<Book>> {
+        self.by_slug.get(slug).and_then(|place| self.books.get(*place))
+    }
+
+    /// The book that a package belongs to.
+    pub fn book_of(&self, blob: &BlobId) -> Option<&Arc<Book>> {
+        self.by_blob.get(blob).and_then(|place| self.books.get(*place))
+    }
+
+    /// Subjects, with how many books each has, by name.
+    pub fn subjects(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for book in &self.books {
+            let names: HashSet<&str> = book.holding.subjects.iter().map(String::as_str).collect();
+            for name in names {
+                *counts.entry(name).or_insert(0) += 1;
+            }
+        }
+        counts
+    }
+}
+
+/// Has every source answered once? Then what none of them names is no longer the school's.
+fn speaks_for_all(sources: &[SourceState]) -> bool {
+    !sources.is_empty() && sources.iter().all(|s| s.good_at.is_some())
+}
+
+fn book(holding: Arc<Holding>, mut packages: Vec<Arc<Sidecar>>, withdrawn: bool) -> Arc<Book> {
+    packages.sort_by_key(|p| (reading_rank(&p.description.media_type), p.blob));
+    let hash = BlobId(Sha256::digest(&holding.id).into()).to_string();
+    let words = fold::slug(&holding.title, MAX_SLUG_WORDS_BYTES);
+    let slug = format!("{words}-{}", &hash[..SLUG_HASH_DIGITS]);
+    Arc::new(Book { slug, holding, packages, withdrawn })
+}
+
+/// What reads best on a small screen comes first.
+fn reading_rank(media_type: &str) -> u8 {
+    match media_type {
+        "application/epub+zip" => 0,
+        "application/pdf" => 2,
+        _ => 1,
+    }
+}
+
+/// A holding made of a sidecar, for a shelf without its catalogue.
+fn described(package: &Sidecar) -> Holding {
+    let about = &package.description;
+    Holding {
+        id: about.holding.clone(),
+        identifiers: about.identifiers.clone(),
+        title: about.title.clone(),
+        publisher: about.publisher.clone(),
+        language: None,
+        subjects: Vec::new(),
+        levels: Vec::new(),
+        description: None,
+        manual: true,
+        cover: None,
+        online: None,
+        licences: Vec::new(),
+        offers: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Description;
+
+    fn holding(id: &str, others: &[&str], title: &str) -> Arc<Holding> {
+        let package = package(0, id, "");
+        let mut holding = described(&package);
+        holding.identifiers.extend(others.iter().map(ToString::to_string));
+        holding.title = title.into();
+        Arc::new(holding)
+    }
+
+    fn package(byte: u8, holding: &str, media_type: &str) -> Arc<Sidecar> {
+        Arc::new(Sidecar {
+            schema: 1,
+            blob: BlobId([byte; 32]),
+            size: 1,
+            stored_at: Timestamp::UNIX_EPOCH,
+            description: Description {
+                holding: holding.into(),
+                identifiers: vec![holding.into()],
+                title: format!("Paquet {holding}"),
+                publisher: None,
+                media_type: media_type.into(),
+                version: String::new(),
+                origin: String::new(),
+            },
+        })
+    }
+
+    fn source(good: bool) -> SourceState {
+        SourceState {
+            name: "gar".into(),
+            good_at: good.then_some(Timestamp::UNIX_EPOCH),
+            failure: None,
+            entries: 1,
+            refused: vec![],
+        }
+    }
+
+    #[test]
+    fn a_package_finds_its_book_by_any_identifier() {
+        let all = vec![
+            holding("ark:/49591/a", &["isbn:9782013233958"], "Étude"),
+            holding("ark:/49591/b", &[], "Algèbre"),
+        ];
+        let holdings = Holdings { all, sources: vec![] };
+        let packages = [
+            package(1, "isbn:9782013233958", "application/pdf"),
+            package(2, "isbn:9782013233958", "application/epub+zip"),
+        ];
+        let shelf = Shelf::of(&holdings, &packages, &packages);
+        let titles: Vec<_> = shelf.books.iter().map(|b| b.holding.title.as_str()).collect();
+        assert_eq!(titles, ["Algèbre", "Étude"]);
+        let book = shelf.book_of(&BlobId([1; 32])).unwrap();
+        assert_eq!(book.main().unwrap().blob, BlobId([2; 32]), "EPUB reads better than PDF");
+        assert!(shelf.book(&book.slug).is_some());
+        assert!(book.is_lent(Timestamp::UNIX_EPOCH));
+    }
+
+    #[test]
+    fn a_package_nobody_names_is_lent_until_every_source_has_spoken() {
+        let packages = [package(1, "ark:/49591/z", "application/epub+zip")];
+        let shelf = |sources| Shelf::of(&Holdings { all: vec![], sources }, &packages, &packages);
+        let lent = |shelf: Shelf| shelf.books[0].is_lent(Timestamp::UNIX_EPOCH);
+        assert!(lent(shelf(vec![])));
+        assert!(lent(shelf(vec![source(true), source(false)])));
+        assert!(!lent(shelf(vec![source(true)])));
+    }
+
+    #[test]
+    fn a_replaced_version_still_belongs_to_its_book() {
+        let new = [package(2, "a", "application/epub+zip")];
+        let all = [package(1, "a", "application/epub+zip"), new[0].clone()];
+        let shelf = Shelf::of(&Holdings::default(), &new, &all);
+        assert_eq!(shelf.books.len(), 1);
+        assert!(shelf.book_of(&BlobId([1; 32])).is_some());
+    }
+}
