@@ -21,7 +21,7 @@ use super::{
     View,
     cache::{HotResources, Ready},
     fold,
-    packages::Packages,
+    packages::{NO_COVER_TYPE, Packages},
     shelf::Book,
 };
 use crate::{
@@ -187,7 +187,7 @@ impl Hot {
         }
         let whole = Representation {
             body: Body::Bytes(Bytes::from_static(NO_COVER)),
-            media_type: HeaderValue::from_static("image/png"),
+            media_type: HeaderValue::from_static(NO_COVER_TYPE),
             etag: HeaderValue::from_static("\"no-cover\""),
             cache: HeaderValue::from_static("no-cache"),
             encoding: None,

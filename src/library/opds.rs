@@ -7,6 +7,7 @@ use axum::{
     extract::State,
     http::{HeaderValue, Response, header::CACHE_CONTROL, header::CONTENT_TYPE},
 };
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -14,6 +15,8 @@ use super::{Shared, request::Asked, shelf::Book};
 
 /// Publications on one page of the feed.
 const PUBLICATIONS_A_PAGE: usize = 100;
+/// Packages opened at once to learn the type of their covers.
+const OPENED_AT_ONCE: usize = 4;
 const FEED: &str = "application/opds+json";
 const OPEN_ACCESS: &str = "http://opds-spec.org/acquisition/open-access";
 
@@ -22,7 +25,7 @@ pub async fn feed(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<B
     let view = shared.view.borrow().clone();
     let now = Timestamp::now();
     let books: Vec<_> = view.shelf.books.iter().filter(|b| b.is_lent(now)).cloned().collect();
-    answer(&shared.school, &asked, &books)
+    answer(&shared, &asked, &books).await
 }
 
 /// `/opds/recherche?query=`: those that a search finds.
@@ -36,10 +39,11 @@ pub async fn search(State(shared): State<Arc<Shared>>, asked: Asked) -> Response
         .filter(|b| b.is_lent(now))
         .cloned()
         .collect();
-    answer(&shared.school, &asked, &books)
+    answer(&shared, &asked, &books).await
 }
 
-fn answer(school: &str, asked: &Asked, books: &[Arc<Book>]) -> Response<Body> {
+async fn answer(shared: &Arc<Shared>, asked: &Asked, books: &[Arc<Book>]) -> Response<Body> {
+    let school = shared.school.as_str();
     let number = asked.number("page");
     let start = (number - 1).saturating_mul(PUBLICATIONS_A_PAGE);
     let turned = |n: usize| asked.with("page", &n.to_string());
@@ -55,7 +59,17 @@ fn answer(school: &str, asked: &Asked, books: &[Arc<Book>]) -> Response<Body> {
     if start + PUBLICATIONS_A_PAGE < books.len() {
         links.push(link("next", turned(number + 1)));
     }
-    let shown = books.iter().skip(start).take(PUBLICATIONS_A_PAGE);
+    let shown: Vec<_> = books
+        .iter()
+        .skip(start)
+        .take(PUBLICATIONS_A_PAGE)
+        .map(|b| (shared.clone(), b.clone()))
+        .collect();
+    let publications: Vec<_> = stream::iter(shown)
+        .map(|(shared, book)| async move { publication(&shared, &book).await })
+        .buffered(OPENED_AT_ONCE)
+        .collect()
+        .await;
     let mut feed = json!({
         "metadata": {
             "title": school,
@@ -64,7 +78,7 @@ fn answer(school: &str, asked: &Asked, books: &[Arc<Book>]) -> Response<Body> {
             "currentPage": number,
         },
         "links": links,
-        "publications": shown.map(|book| publication(book)).collect::<Vec<_>>(),
+        "publications": publications,
     });
     // The schema wants a collection that is not empty; an empty shelf is a navigation to itself.
     if start >= books.len()
@@ -80,7 +94,7 @@ fn answer(school: &str, asked: &Asked, books: &[Arc<Book>]) -> Response<Body> {
     response
 }
 
-fn publication(book: &Book) -> Value {
+async fn publication(shared: &Shared, book: &Book) -> Value {
     let holding = &book.holding;
     let mut metadata = json!({
         "@type": "http://schema.org/Book",
@@ -107,7 +121,7 @@ fn publication(book: &Book) -> Value {
     json!({
         "metadata": metadata,
         "links": links(book),
-        "images": images(book),
+        "images": images(shared, book).await,
     })
 }
 
@@ -141,13 +155,10 @@ fn links(book: &Book) -> Vec<Value> {
     links
 }
 
-/// The cover's media type is known only once its package is open: a raster image, whose address
-/// answers with what it is.
-fn images(book: &Book) -> Vec<Value> {
-    book.main()
-        .map(|package| json!({"href": format!("/p/{}/cover", package.blob), "type": "image/jpeg"}))
-        .into_iter()
-        .collect()
+async fn images(shared: &Shared, book: &Book) -> Vec<Value> {
+    let Some(package) = book.main() else { return Vec::new() };
+    let media_type = shared.packages.cover_type(package).await;
+    vec![json!({"href": format!("/p/{}/cover", package.blob), "type": media_type})]
 }
 
 /// An identifier as a URI.

@@ -1,6 +1,7 @@
 //! Open packages: each is opened once for all its readers, and closed when others are read more.
 
 use std::{
+    collections::HashMap,
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -16,6 +17,9 @@ use crate::{
 /// Packages kept open: a class reads a few, a school some dozens.
 const MAX_OPEN: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
+/// Media type of the cover of what has none.
+pub const NO_COVER_TYPE: &str = "image/png";
+
 /// A package that cannot be opened, and why, for people.
 pub type Opened = Result<Arc<Publication>, Arc<str>>;
 
@@ -24,11 +28,13 @@ pub type Opened = Result<Arc<Publication>, Arc<str>>;
 pub struct Packages {
     store: Store,
     open: Mutex<LruCache<BlobId, Arc<OnceCell<Opened>>>>,
+    /// Media types of covers, of every package that was opened once: feeds name them.
+    covers: Mutex<HashMap<BlobId, Box<str>>>,
 }
 
 impl Packages {
     pub fn new(store: Store) -> Self {
-        Self { store, open: Mutex::new(LruCache::new(MAX_OPEN)) }
+        Self { store, open: Mutex::new(LruCache::new(MAX_OPEN)), covers: Mutex::default() }
     }
 
     /// Opens a package, or finds it open. Readers who come together open it once.
@@ -56,6 +62,19 @@ impl Packages {
         opened.clone()
     }
 
+    /// The media type of what a package's cover address answers with.
+    pub async fn cover_type(&self, package: &Arc<Sidecar>) -> Box<str> {
+        let covers = || self.covers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = covers().get(&package.blob) {
+            return known.clone();
+        }
+        let opened = self.open(package).await.ok();
+        let cover = opened.and_then(|p| p.resource(p.cover.as_deref()?));
+        let media_type = cover.map_or(NO_COVER_TYPE.into(), |c| c.media_type.into_boxed_str());
+        covers().insert(package.blob, media_type.clone());
+        media_type
+    }
+
     /// Forgets packages that left the store, so that their files are closed and their room freed.
     pub fn keep_only(&self, present: impl Fn(&BlobId) -> bool) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,5 +82,6 @@ impl Packages {
         for blob in gone {
             open.pop(&blob);
         }
+        self.covers.lock().unwrap_or_else(PoisonError::into_inner).retain(|b, _| present(b));
     }
 }

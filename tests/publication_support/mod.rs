@@ -83,6 +83,11 @@ fn schemas(folder: &Path, found: &mut Vec<Value>) {
 
 /// The Readium Web Publication Manifest's schema, its references resolved on this machine.
 pub fn manifest_schema(samples: &Path) -> Validator {
+    schema(samples, "https://readium.org/webpub-manifest/schema/publication.schema.json")
+}
+
+/// The schema of this name, whose references are found in the samples.
+pub fn schema(samples: &Path, name: &str) -> Validator {
     let mut found = Vec::new();
     schemas(&samples.join("schemas/rwpm"), &mut found);
     schemas(&samples.join("schemas/opds-living"), &mut found);
@@ -101,7 +106,7 @@ pub fn manifest_schema(samples: &Path) -> Validator {
     let registry = registry.prepare().unwrap();
     let root = serde_json::json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$ref": "https://readium.org/webpub-manifest/schema/publication.schema.json",
+        "$ref": name,
     });
     jsonschema::options()
         .with_registry(&registry)

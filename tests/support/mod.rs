@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod browser;
+pub mod http;
 pub mod origin;
 pub mod samples;
 pub mod school_box;

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -11,7 +10,10 @@ use std::{
 use nix::{sys::signal, unistd::Pid};
 use tempfile::TempDir;
 
-use super::{PATIENCE, until};
+use super::{
+    http::{self, Page},
+    until,
+};
 
 /// A daemon under test, ended when dropped.
 #[derive(Debug)]
@@ -88,16 +90,7 @@ impl SchoolBox {
 
     /// One GET on a connection of its own; header names of `fields` end with `\r\n`.
     pub fn get(&self, path: &str, fields: &str) -> Page {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let ask = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{fields}\r\n",
-            self.address
-        );
-        stream.write_all(ask.as_bytes()).unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        Page::parse(path, &bytes)
+        http::get(self.address, path, fields)
     }
 }
 
@@ -118,54 +111,5 @@ impl Drop for SchoolBox {
         let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         let _ = signal::kill(id, signal::Signal::SIGTERM);
         let _ = self.child.wait();
-    }
-}
-
-/// An answer, head and body apart.
-#[derive(Debug)]
-pub struct Page {
-    /// Status code.
-    pub status: u16,
-    /// Status line and header fields.
-    pub head: String,
-    /// The body, unchunked.
-    pub body: Vec<u8>,
-}
-
-impl Page {
-    fn parse(path: &str, bytes: &[u8]) -> Self {
-        let end = bytes
-            .windows(4)
-            .position(|w| w == b"\r\n\r\n")
-            .unwrap_or_else(|| panic!("{path}: no answer head in {} bytes", bytes.len()));
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-        let body = &bytes[end + 4..];
-        let body = if chunked { unchunk(body) } else { body.to_vec() };
-        Self { status: head[9..12].parse().unwrap(), head, body }
-    }
-
-    /// The body as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
-    }
-}
-
-fn unchunk(mut rest: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    loop {
-        let line = rest.windows(2).position(|w| w == b"\r\n").expect("a chunk size line");
-        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
-        rest = &rest[line + 2..];
-        if size == 0 {
-            return body;
-        }
-        body.extend_from_slice(&rest[..size]);
-        rest = &rest[size + 2..];
     }
 }

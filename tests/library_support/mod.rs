@@ -1,0 +1,146 @@
+//! A library alone: a store in a folder, no catalogue, served on loopback.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use preau::{
+    catalogue::Holdings,
+    config,
+    library::Library,
+    mirror::Progress,
+    net::{listen, serve::serve},
+    store::{BlobId, Description, Store, StoreOptions, Ticket},
+};
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    publication_support::epub_of,
+    support::{
+        http::{self, Page},
+        until,
+    },
+};
+
+/// A library that lends until it is dropped.
+#[derive(Debug)]
+pub struct Lender {
+    store: Store,
+    address: SocketAddr,
+    _folder: TempDir,
+    _holdings: watch::Sender<Arc<Holdings>>,
+    _progress: watch::Sender<Arc<Progress>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Lender {
+    /// An empty library.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "[school]\nuai = \"0510035L\"\nname = \"Lycée d'essai\"\n";
+        let (config, _) = config::Config::parse("test", text).unwrap();
+        let path = folder.path().join("data");
+        let keep_replaced = Duration::from_hours(1);
+        let store =
+            Store::open(StoreOptions { path, quota: None, reserve: 0, keep_replaced }).unwrap();
+        let (holdings, progress) = (watch::Sender::default(), watch::Sender::default());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let library = Library::new(
+            &config.school,
+            &config.library,
+            store.clone(),
+            holdings.subscribe(),
+            progress.subscribe(),
+        )
+        .unwrap();
+        let inside = runtime.enter();
+        let listener = listen::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap().remove(0);
+        drop(inside);
+        let address = listener.local_addr().unwrap();
+        let (token, tracker) = (CancellationToken::new(), TaskTracker::new());
+        let places = Arc::new(Semaphore::new(64));
+        let run = library.clone();
+        let until_dropped = token.clone();
+        runtime.spawn(async move { run.run(until_dropped).await });
+        runtime.spawn(serve(listener, library, places, tracker, token));
+        Self {
+            store,
+            address,
+            _folder: folder,
+            _holdings: holdings,
+            _progress: progress,
+            _runtime: runtime,
+        }
+    }
+
+    /// Stores a package and waits until it is lent.
+    pub fn put(&self, holding: &str, title: &str, bytes: &[u8]) -> BlobId {
+        let mut incoming = self.store.incoming(holding, Ticket::default()).unwrap();
+        incoming.append(bytes).unwrap();
+        let description = Description {
+            holding: holding.into(),
+            identifiers: vec![holding.into()],
+            title: title.into(),
+            publisher: None,
+            media_type: "application/epub+zip".into(),
+            version: String::new(),
+            origin: "test".into(),
+        };
+        let blob = incoming.commit(description).unwrap().blob;
+        let path = format!("/p/{blob}/package");
+        until("the package to be lent", || {
+            (http::ask(self.address, "HEAD", &path, "").status == 200).then_some(())
+        });
+        blob
+    }
+
+    /// A GET.
+    pub fn get(&self, path: &str, fields: &str) -> Page {
+        http::get(self.address, path, fields)
+    }
+
+    /// Another method.
+    pub fn ask(&self, method: &str, path: &str) -> Page {
+        http::ask(self.address, method, path, "")
+    }
+}
+
+/// A fixed-layout EPUB of some pages.
+pub fn manual(title: &str, pages: usize) -> Vec<u8> {
+    let name = |n: usize| format!("page{n:03}.xhtml");
+    let (mut items, mut spine, mut toc) = (String::new(), String::new(), String::new());
+    for n in 1..=pages {
+        items += &format!(
+            "<item id=\"p{n}\" href=\"{}\" media-type=\"application/xhtml+xml\"/>",
+            name(n)
+        );
+        spine += &format!("<itemref idref=\"p{n}\"/>");
+        toc += &format!("<li><a href=\"{}\">Page {n}</a></li>", name(n));
+    }
+    let opf = format!(
+        "<?xml version=\"1.0\"?><package xmlns=\"http://www.idpf.org/2007/opf\" version=\"3.0\" \
+         unique-identifier=\"id\"><metadata xmlns:dc=\"http://purl.org/dc/elements/1.1/\">\
+         <dc:identifier id=\"id\">urn:test:{title}</dc:identifier><dc:title>{title}</dc:title>\
+         <dc:language>fr</dc:language><meta property=\"dcterms:modified\">2026-09-01T00:00:00Z</meta>\
+         <meta property=\"rendition:layout\">pre-paginated</meta></metadata><manifest>\
+         <item id=\"nav\" href=\"nav.xhtml\" properties=\"nav\" media-type=\"application/xhtml+xml\"/>\
+         {items}</manifest><spine>{spine}</spine></package>"
+    );
+    let html = "<html xmlns=\"http://www.w3.org/1999/xhtml\" \
+                xmlns:epub=\"http://www.idpf.org/2007/ops\">";
+    let nav = format!("{html}<body><nav epub:type=\"toc\"><ol>{toc}</ol></nav></body></html>");
+    let bodies: Vec<_> = (1..=pages)
+        .map(|n| {
+            let text = format!("page {n} : {} ", "le soleil se lève sur le préau. ".repeat(60));
+            let head = "<head><title>x</title><meta name=\"viewport\" \
+                        content=\"width=800, height=1000\"/></head>";
+            (format!("OEBPS/{}", name(n)), format!("{html}{head}<body><p>{text}</p></body></html>"))
+        })
+        .collect();
+    let mut entries = vec![("OEBPS/nav.xhtml", nav.as_str())];
+    entries.extend(bodies.iter().map(|(path, body)| (path.as_str(), body.as_str())));
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut epub_of("OEBPS/content.opf", &opf, &entries), &mut bytes)
+        .unwrap();
+    bytes
+}
