@@ -3,3 +3,6 @@
 pub mod manuals;
 pub mod peers;
 pub mod school;
+
+#[cfg(test)]
+mod tests;

@@ -94,23 +94,21 @@ pub(super) fn package(manual: &Manual, version: u32, fixed: bool, items: &[Item]
 
 /// The navigation document (EPUB 3.3 §7): titles and where they are.
 pub(super) fn navigation(manual: &Manual, cover: &str, contents: &[(String, String)]) -> String {
-    let entries = |list: &[(String, String)]| -> String {
-        list.iter()
-            .map(|(title, href)| format!("<li><a href=\"{href}\">{}</a></li>\n", escape(title)))
-            .collect()
-    };
+    let mut entries = String::new();
+    for (title, href) in contents {
+        entries += &format!("<li><a href=\"{href}\">{}</a></li>\n", escape(title));
+    }
     let start = contents.first().map_or(cover, |(_, href)| href.as_str());
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE html>\n\
          <html xmlns=\"http://www.w3.org/1999/xhtml\" \
          xmlns:epub=\"http://www.idpf.org/2007/ops\" lang=\"fr\" xml:lang=\"fr\">\n\
          <head><meta charset=\"utf-8\"/><title>{title}</title></head>\n<body>\n\
-         <nav epub:type=\"toc\" id=\"toc\"><h1>Sommaire</h1>\n<ol>\n{}</ol></nav>\n\
+         <nav epub:type=\"toc\" id=\"toc\"><h1>Sommaire</h1>\n<ol>\n{entries}</ol></nav>\n\
          <nav epub:type=\"landmarks\" id=\"landmarks\" hidden=\"hidden\"><h2>Repères</h2>\n<ol>\n\
          <li><a epub:type=\"cover\" href=\"{cover}\">Couverture</a></li>\n\
          <li><a epub:type=\"bodymatter\" href=\"{start}\">Début du cours</a></li>\n\
          </ol></nav>\n</body>\n</html>\n",
-        entries(contents),
         title = escape(manual.title),
     )
 }

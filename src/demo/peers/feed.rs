@@ -8,9 +8,9 @@ use crate::demo::manuals::{Kind, Printed};
 const PAGE_ENTRIES: usize = 6;
 /// Where the feed is.
 const PATH: &str = "/opds2/feed.json";
-/// Vocabulary of subjects (ScoLOMFR 15, *domaines d'enseignement*).
+/// Vocabulary of subjects (`ScoLOMFR` 15, *domaines d'enseignement*).
 const SUBJECTS: &str = "http://data.education.fr/voc/scolomfr/scolomfr-voc-015";
-/// Vocabulary of levels (ScoLOMFR 22, *niveaux éducatifs*).
+/// Vocabulary of levels (`ScoLOMFR` 22, *niveaux éducatifs*).
 const LEVELS: &str = "http://data.education.fr/voc/scolomfr/scolomfr-voc-022";
 
 /// Page `number` (from 1) of the feed; `None` past its end.

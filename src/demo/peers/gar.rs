@@ -120,7 +120,7 @@ impl Known {
         let wanted: Vec<&Subscription> = self
             .subscriptions
             .iter()
-            .filter(|s| schools.is_empty() || schools.iter().any(|u| *u == s.school))
+            .filter(|s| schools.is_empty() || schools.contains(&s.school))
             .filter(|_| distributors.is_empty() || distributors.iter().any(|d| d == DISTRIBUTOR))
             .collect();
         let range = page(query, wanted.len());

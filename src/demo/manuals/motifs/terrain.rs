@@ -39,19 +39,19 @@ impl Noise {
     fn smooth(&self, x: f32, y: f32) -> f32 {
         let (left, top) = (x as usize, y as usize);
         let ease = |t: f32| t * t * (3.0 - 2.0 * t);
-        let (u, v) = (ease(x.fract()), ease(y.fract()));
-        let row = |y: usize| {
-            let (a, b) = (self.corner(left, y), self.corner(left + 1, y));
-            a + (b - a) * u
-        };
-        let (a, b) = (row(top), row(top + 1));
-        a + (b - a) * v
+        let across = ease(x.fract());
+        let row = |y| blend(self.corner(left, y), self.corner(left + 1, y), across);
+        blend(row(top), row(top + 1), ease(y.fract()))
     }
 
     fn height(&self, x: f32, y: f32) -> f32 {
         let layer = |zoom: f32, weight: f32| self.smooth(x * zoom + zoom, y * zoom) * weight;
         layer(1.0, 0.5) + layer(2.1, 0.25) + layer(4.3, 0.14) + layer(9.1, 0.07) + layer(17.0, 0.04)
     }
+}
+
+fn blend(from: f32, to: f32, share: f32) -> f32 {
+    from + (to - from) * share
 }
 
 fn colour(height: f32, light: f32) -> Colour {
@@ -80,11 +80,11 @@ pub(crate) fn world(width: usize, height: usize, dice: &mut Dice) -> Canvas {
     let mut canvas = Canvas::new(width, height, dice.bits());
     canvas.each(|x, y| {
         let (left, top) = (x / CELL, y / CELL);
-        let (u, v) = ((x % CELL) as f32 / CELL as f32, (y % CELL) as f32 / CELL as f32);
-        let (a, b, c) = (at(left, top), at(left + 1, top), at(left, top + 1));
-        let d = at(left + 1, top + 1);
-        let height = (a + (b - a) * u) * (1.0 - v) + (c + (d - c) * u) * v;
-        let slope = (b - a + c - a) * columns as f32 * 0.05;
+        let share = |place: usize| (place % CELL) as f32 / CELL as f32;
+        let row = |y| blend(at(left, y), at(left + 1, y), share(x));
+        let height = blend(row(top), row(top + 1), share(y));
+        let (here, east, south) = (at(left, top), at(left + 1, top), at(left, top + 1));
+        let slope = (east + south - 2.0 * here) * columns as f32 * 0.05;
         let steps = (height * CONTOURS).fract();
         if height > SEA && steps < 0.06 {
             return [134, 96, 62];
