@@ -22,7 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All twelve, as small as they can be.
 fn small(folder: &std::path::Path) -> Vec<Printed> {
-    let shrink = |manual| Manual { target_bytes: 300_000, ..manual };
+    let shrink = |mut manual: Manual| {
+        manual.target_bytes = 300_000;
+        manual
+    };
     let all = manuals::manuals().into_iter().map(shrink);
     all.map(|manual| manuals::print(&manual, 1, folder, &mut |_| {}).unwrap()).collect()
 }

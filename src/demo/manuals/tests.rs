@@ -144,6 +144,8 @@ fn a_pdf_has_its_pages_and_outline() {
     let document = lopdf::Document::load_mem(&bytes).unwrap();
     assert_eq!(document.get_pages().len(), 25);
     assert_eq!(document.get_toc().unwrap().toc.len(), 6);
+    let text = document.extract_text(&[2]).unwrap();
+    assert!(text.contains("Connaître son corps à l’effort"), "{text}");
 }
 
 #[test]
