@@ -2,132 +2,13 @@
 
 mod support;
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::Arc;
 
-use axum::{Router, body::Bytes, extract::State, http::Request, response::Response};
-use http_body_util::BodyExt as _;
-use jiff::Timestamp;
-use preau::{
-    catalogue::{Catalogue, Holdings, SourceState},
-    config,
-    store::{Store, StoreOptions},
-};
 use serde_json::json;
-
-/// Status, media type and body by request line (`POST /path?query`) and body asked.
-type Answers = dyn Fn(&str, &str) -> (u16, &'static str, String) + Send + Sync;
-
-#[derive(Clone)]
-struct Shared {
-    answers: Arc<Mutex<Arc<Answers>>>,
-    asked: Arc<Mutex<Vec<(String, String, String)>>>,
-}
-
-/// A source on loopback whose answers a test sets, and which remembers what it was asked.
-struct Source {
-    address: std::net::SocketAddr,
-    shared: Shared,
-}
-
-impl Source {
-    async fn start(
-        answers: impl Fn(&str, &str) -> (u16, &'static str, String) + Send + Sync + 'static,
-    ) -> Self {
-        let answers: Arc<Answers> = Arc::new(answers);
-        let shared = Shared { answers: Arc::new(Mutex::new(answers)), asked: Arc::default() };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new().fallback(reply).with_state(shared.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, shared }
-    }
-
-    fn answer(
-        &self,
-        answers: impl Fn(&str, &str) -> (u16, &'static str, String) + Send + Sync + 'static,
-    ) {
-        *self.shared.answers.lock().unwrap() = Arc::new(answers);
-    }
-
-    /// Request lines so far.
-    fn asked(&self) -> Vec<String> {
-        self.shared.asked.lock().unwrap().iter().map(|(line, ..)| line.clone()).collect()
-    }
-}
-
-async fn reply(State(shared): State<Shared>, request: Request<axum::body::Body>) -> Response {
-    let (head, body) = request.into_parts();
-    let line = format!("{} {}", head.method, head.uri);
-    let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-    let token = head.headers.get("authorization").map(|v| v.to_str().unwrap().to_owned());
-    let answers = shared.answers.lock().unwrap().clone();
-    let (status, media_type, text) = answers(&line, &body);
-    shared.asked.lock().unwrap().push((line, body, token.unwrap_or_default()));
-    Response::builder()
-        .status(status)
-        .header("content-type", media_type)
-        .body(Bytes::from(text).into())
-        .unwrap()
-}
-
-const JSON: &str = "application/json";
-
-fn open(folder: &Path, settings: &str) -> Catalogue {
-    let store = Store::open(StoreOptions {
-        path: folder.join("data"),
-        quota: None,
-        reserve: 0,
-        keep_replaced: Duration::ZERO,
-    })
-    .unwrap();
-    let school: config::School =
-        toml::from_str("uai = \"0670007U\"\nname = \"Lycée d'essai\"").unwrap();
-    Catalogue::open(&school, &settings_of(settings), &network(), store).unwrap()
-}
-
-fn settings_of(settings: &str) -> config::Catalogue {
-    toml::from_str(settings).unwrap()
-}
-
-fn network() -> config::Network {
-    config::Network {
-        allow_private: vec!["127.0.0.0/8".parse().unwrap()],
-        ..config::Network::default()
-    }
-}
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap()
-}
-
-fn shelf(catalogue: &Catalogue) -> Arc<Holdings> {
-    catalogue.holdings().borrow().clone()
-}
-
-fn titles(catalogue: &Catalogue) -> Vec<String> {
-    shelf(catalogue).all.iter().map(|holding| holding.title.clone()).collect()
-}
-
-fn state<'a>(states: &'a [SourceState], name: &str) -> &'a SourceState {
-    states.iter().find(|state| state.name == name).unwrap()
-}
-
-fn resource(id: &str, title: &str) -> serde_json::Value {
-    json!({"idRessource": id, "idType": "ARK", "nomRessource": title, "typePresentation": {"code": "MAN"}})
-}
-
-fn list(resources: &[serde_json::Value]) -> String {
-    json!({"listeRessources": {"ressource": resources}}).to_string()
-}
-
-fn publication(id: &str, title: &str) -> serde_json::Value {
-    json!({"metadata": {"identifier": id, "title": title},
-           "links": [{"rel": "acquisition", "href": format!("/p/{title}.epub"), "type": "application/epub+zip"}]})
-}
+use support::source::{
+    JSON, Source, at, list, network, open, publication, resource, settings_of, shelf, state,
+    subscription, titles,
+};
 
 #[tokio::test]
 async fn a_failing_source_never_empties_the_shelf_and_shows_its_age() {
@@ -209,12 +90,6 @@ async fn one_school_that_fails_keeps_its_part_and_is_named() {
     assert!(failure.contains("0561622J") && failure.contains("maintenance"), "{failure}");
     assert_eq!(titles(&catalogue), ["Collège", "Commun", "Lycée"]);
     assert_eq!(state(&states, "doc").good_at, Some(at(1000)));
-}
-
-fn subscription(number: usize) -> serde_json::Value {
-    json!({"idAbonnement": format!("s{number}"), "idRessource": format!("ark:/1/{number}"),
-           "libelleRessource": format!("Titre {number:05}"), "uaiEtab": "0670007U",
-           "anneeFinValidite": "2026-2027", "nbLicenceEleve": "ILLIMITE"})
 }
 
 #[tokio::test]
@@ -435,4 +310,74 @@ async fn the_task_asks_at_once_and_stops_when_told() {
     tokio::time::timeout(support::PATIENCE, shown).await.unwrap().unwrap();
     token.cancel();
     tokio::time::timeout(support::PATIENCE, task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn counts_that_cannot_be_had_stay_what_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = json!({"abonnements": [subscription(1), subscription(2)]}).to_string();
+    let answers = |page: String, status, counts: &'static str| {
+        move |line: &str, _: &str| match line.contains("decompte") {
+            true => (status, "text/csv", counts.to_owned()),
+            false => (200, JSON, page.clone()),
+        }
+    };
+    let counts = "0670007U;s1;null;ark:/1/1;30;0;0;0\n0670007U;s2;null;ark:/1/2;7;0;0;0\n";
+    let source = Source::start(answers(page.clone(), 200, counts)).await;
+    let settings =
+        format!("[[subscriptions]]\nname = \"gar\"\nurl = \"http://{}\"", source.address);
+    let catalogue = open(folder.path(), &settings);
+    let pupils =
+        || -> Vec<u64> { shelf(&catalogue).all.iter().map(|h| h.assigned_pupils()).collect() };
+    catalogue.refresh(at(1000)).await;
+    assert_eq!(pupils(), [30, 7]);
+    source.answer(answers(page.clone(), 503, ""));
+    let states = catalogue.refresh(at(2000)).await;
+    assert!(state(&states, "gar").failure.as_deref().unwrap().contains("assigned pupils"));
+    assert_eq!(state(&states, "gar").good_at, Some(at(2000)), "the list itself is good");
+    assert_eq!(pupils(), [30, 7]);
+    source.answer(answers(page, 200, ""));
+    let states = catalogue.refresh(at(3000)).await;
+    assert_eq!(state(&states, "gar").failure, None);
+    assert_eq!(pupils(), [0, 0]);
+}
+
+#[tokio::test]
+async fn a_book_named_in_three_ways_by_three_sources_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Source::start(|line, _| {
+        let answer = if line.contains("/ressources/") {
+            list(&[resource("http://n2t.net/ark:/49591/lettres", "Lettres 2de")])
+        } else {
+            let mut book = publication("urn:isbn:978-2-07-036822-8", "lettres");
+            book["metadata"]["altIdentifier"] = json!(["ark:49591/lettres"]);
+            json!({"metadata": {}, "publications": [book], "links": []}).to_string()
+        };
+        (200, JSON, answer)
+    })
+    .await;
+    let catalogue = open(
+        folder.path(),
+        &format!(
+            "[[resource_lists]]\nname = \"doc\"\nurl = \"http://{0}/\"\nent = \"QTA=\"\nperson = \"p\"\n\
+             [[feeds]]\nname = \"fil\"\nurl = \"http://{0}/opds\"",
+            source.address
+        ),
+    );
+    let stick = folder.path().join("stick");
+    std::fs::create_dir(&stick).unwrap();
+    let order = "isbn;titre;licences_eleves\n207036822X;Lettres (commande);35\n";
+    std::fs::write(stick.join("commande.csv"), order).unwrap();
+    catalogue.import(&stick, at(500), &mut |_| true).unwrap();
+    assert_eq!(shelf(&catalogue).all[0].id, "isbn:9782070368228");
+    catalogue.refresh(at(1000)).await;
+    let shelf = shelf(&catalogue);
+    let [book] = &shelf.all[..] else { panic!("{shelf:?}") };
+    assert_eq!(book.id, "ark:/49591/lettres");
+    assert_eq!(book.identifiers, ["ark:/49591/lettres", "isbn:9782070368228"]);
+    assert_eq!(book.title, "Lettres 2de");
+    assert_eq!((book.licences.len(), book.offers.len()), (1, 1));
+    assert_eq!(book.licences[0].pupil_licences, Some(35));
+    let names: Vec<_> = shelf.sources.iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(names, ["doc", "fil", "import"]);
 }

@@ -42,9 +42,13 @@ pub enum BadAnswer {
 /// side.
 pub(super) fn json(bytes: &[u8]) -> Result<Value, BadAnswer> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let count = |sign: u8| bytes.iter().filter(|byte| **byte == sign).count();
+    let (mut objects, mut members) = (0, 0);
+    for byte in bytes {
+        objects += usize::from(*byte == b'{');
+        members += usize::from(*byte == b',');
+    }
     for (what, found, most) in
-        [("objects", count(b'{'), MAX_OBJECTS), ("members", count(b','), MAX_MEMBERS)]
+        [("objects", objects, MAX_OBJECTS), ("members", members, MAX_MEMBERS)]
     {
         if found > most {
             let reason = format!("{found} {what}; at most {most} were expected");

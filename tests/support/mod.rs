@@ -8,6 +8,7 @@ pub mod http;
 pub mod origin;
 pub mod samples;
 pub mod school_box;
+pub mod source;
 
 use std::{
     path::PathBuf,

@@ -196,7 +196,7 @@ async fn assigned(
         .collect();
     let ids: Vec<String> =
         entries.iter().flat_map(|e| &e.licences).map(|l| l.id.clone()).take(MAX_COUNTED).collect();
-    let mut end = Ok(());
+    let (mut end, mut covered) = (Ok(()), HashSet::new());
     let begun = Instant::now();
     'asking: for (round, some) in ids.chunks(COUNTS_AT_ONCE).enumerate() {
         if begun.elapsed() > COUNTING_TIME {
@@ -204,10 +204,16 @@ async fn assigned(
             end = Err(SourceError::Unfinished { done, of, within: COUNTING_TIME });
             break;
         }
-        let answers = some.iter().map(|id| count_of(source, client, place, id));
-        for (id, answer) in some.iter().zip(join_all(answers).await) {
+        // Some servers tell of every subscription whichever is asked for: that is then enough.
+        let due: Vec<&String> = some.iter().filter(|id| !covered.contains(*id)).collect();
+        let answers = due.iter().map(|id| counts_of(source, client, place, id));
+        for (id, answer) in due.iter().zip(join_all(answers).await) {
             match answer {
-                Ok(count) => drop(counts.insert(id.clone(), count)),
+                Ok(answer) => {
+                    counts.insert((*id).clone(), 0);
+                    covered.extend(answer.keys().cloned());
+                    counts.extend(answer);
+                }
                 Err(SourceError::Status {
                     status:
                         StatusCode::NOT_FOUND
@@ -228,16 +234,16 @@ async fn assigned(
     end
 }
 
-async fn count_of(
+async fn counts_of(
     source: &SubscriptionSource,
     client: &Client,
     place: &Place,
     id: &str,
-) -> Result<u64, SourceError> {
+) -> Result<BTreeMap<String, u64>, SourceError> {
     let mut url = below(&source.url, &["decompteaffectations"]);
     url.query_pairs_mut().append_pair("idAbonnement", id);
     let (bytes, _) = ask(client, Question::get(url, "text/csv")).await?;
-    Ok(gar::counts(&bytes, &place.uai).get(id).copied().unwrap_or(0))
+    Ok(gar::counts(&bytes, &place.uai))
 }
 
 #[cfg(test)]
