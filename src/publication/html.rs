@@ -1,14 +1,19 @@
 //! Web sites in a zip: `index.html` is where they start.
 
+use std::collections::HashSet;
+
 use super::{
-    Item, Kind, Metadata, Place, Publication, PublicationError,
+    ContentsEntry, Item, Kind, Metadata, Place, Publication, PublicationError,
+    contents::{MAX_CONTENTS_LINES, give_titles},
+    media_type,
     open::{item, other_items},
-    path, xml,
-    zip::Table,
+    path,
+    xml::{self, Element},
+    zip::{Row, Table},
 };
 
-/// Bytes of the first page in which its title and language are looked for.
-const HEAD_BYTES: u64 = 16 * 1024;
+/// Bytes of the first page that are read for its title and links.
+const MAX_FIRST_PAGE_BYTES: u64 = 1 << 20;
 
 /// Opens a web site.
 pub(super) fn open(table: Table) -> Result<Publication, PublicationError> {
@@ -17,20 +22,25 @@ pub(super) fn open(table: Table) -> Result<Publication, PublicationError> {
         why: "a web site starts there, or at the one HTML page beside it or in its one folder",
     })?;
     let mut reading_order: Vec<Item> = item(&table, &start).into_iter().collect();
-    let metadata = read_head(&table, &start);
+    let page = table
+        .find(&start)
+        .and_then(|row| xml::parse_page(&table.resource(row).head(MAX_FIRST_PAGE_BYTES)));
+    let metadata = read_metadata(page.as_ref(), &start);
     if let Some(first) = reading_order.first_mut()
         && !metadata.title.is_empty()
     {
         first.title = Some(metadata.title.clone());
     }
-    let resources = other_items(&table, &reading_order);
+    let contents = page.map(|page| contents(&table, &page, &start)).unwrap_or_default();
+    let mut resources = other_items(&table, &reading_order);
+    give_titles(&contents, &mut resources);
     Ok(Publication {
         kind: Kind::Html,
         metadata,
         reading_order,
         resources,
-        contents: Vec::new(),
-        cover: None,
+        contents,
+        cover: cover(&table),
         place: Place::Zip(table),
     })
 }
@@ -70,38 +80,67 @@ pub(super) fn only_folder(table: &Table) -> Option<String> {
     folders.all(|folder| folder == Some(first)).then(|| format!("{first}/"))
 }
 
-/// Title and language of a page, as its head says them.
-fn read_head(table: &Table, start: &str) -> Metadata {
-    let mut metadata = Metadata::default();
-    let Some(row) = table.find(start) else { return metadata };
-    let head = table.resource(row).head(HEAD_BYTES);
-    // The page may be cut in the middle and is rarely XML: what cannot be read has no title.
-    let text = xml::decode(&head);
-    let lower = text.to_ascii_lowercase();
-    if let Some(title) = between(&text, &lower, "<title", "</title") {
-        let inner = title.split_once('>').map_or("", |(_, inner)| inner);
-        metadata.title = xml::parse(format!("<t>{inner}</t>").as_bytes())
-            .map_or_else(|_| xml::collapse(inner), |tree| tree.text());
+/// What the first page says of the site.
+fn read_metadata(page: Option<&Element>, start: &str) -> Metadata {
+    let title = page.and_then(|page| page.descendants("title").first().map(|title| title.text()));
+    let language = page.and_then(|page| page.attribute_any("lang"));
+    // The folder's name says more than "index".
+    let folder = || path::folder_of(start).trim_end_matches('/').rsplit('/').next();
+    let title = title.filter(|title| !title.is_empty());
+    Metadata {
+        title: title.or_else(|| folder().map(str::to_owned)).unwrap_or_default(),
+        languages: language.map(str::to_owned).into_iter().collect(),
+        ..Metadata::default()
     }
-    if let Some(tag) = between(&text, &lower, "<html", ">")
-        && let Ok(tree) = xml::parse(format!("<html {tag}/>").as_bytes())
-        && let Some(language) = tree.attribute_any("lang")
-    {
-        metadata.languages.push(language.to_owned());
-    }
-    if metadata.title.is_empty() {
-        // The folder's name says more than "index".
-        let folder = path::folder_of(start).trim_end_matches('/');
-        folder.rsplit('/').next().unwrap_or_default().clone_into(&mut metadata.title);
-    }
-    metadata
 }
 
-/// What stands between two marks; `lower` is `text` in ASCII lowercase, byte for byte.
-fn between<'a>(text: &'a str, lower: &str, from: &str, to: &str) -> Option<&'a str> {
-    let start = lower.find(from)? + from.len();
-    let end = start + lower.get(start..)?.find(to)?;
-    text.get(start..end)
+/// The pages of the package that the first page links to, each once, in its order: those of its
+/// `<nav>` when it has one.
+fn contents(table: &Table, page: &Element, start: &str) -> Vec<ContentsEntry> {
+    let navs = page.descendants("nav");
+    let mut lines = links(table, navs.first().copied().unwrap_or(page), start);
+    if lines.is_empty() && !navs.is_empty() {
+        lines = links(table, page, start);
+    }
+    lines
+}
+
+fn links(table: &Table, element: &Element, start: &str) -> Vec<ContentsEntry> {
+    let folder = path::folder_of(start);
+    let mut seen = HashSet::new();
+    element
+        .descendants("a")
+        .into_iter()
+        .filter_map(|link| {
+            let target = path::resolve(folder, link.attribute("href")?)?;
+            let row = table.find(&target.path)?;
+            let title = link.text();
+            let is_line = media_type::is_page(table.media_type(row))
+                && target.path != start
+                && !title.is_empty()
+                && seen.insert(target.href());
+            is_line.then(|| ContentsEntry {
+                title,
+                href: Some(target.href()),
+                children: Vec::new(),
+            })
+        })
+        .take(MAX_CONTENTS_LINES)
+        .collect()
+}
+
+/// The picture that its name makes the cover, the one nearest to the top.
+pub(super) fn cover(table: &Table) -> Option<String> {
+    let is_cover = |row: &&Row| {
+        let path = table.path(row);
+        let stem = path.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+        table.media_type(row).starts_with("image/")
+            && stem.is_some_and(|(stem, _)| {
+                ["cover", "couverture"].iter().any(|name| stem.eq_ignore_ascii_case(name))
+            })
+    };
+    let depth = |row: &&Row| table.path(row).matches('/').count();
+    table.rows().filter(is_cover).min_by_key(depth).map(|row| table.path(row).to_owned())
 }
 
 #[cfg(test)]
@@ -138,5 +177,29 @@ mod tests {
         let publication = Publication::open(file, "application/zip").unwrap();
         assert_eq!(publication.metadata.title, "L’eau & le feu");
         assert_eq!(publication.metadata.languages, ["fr"]);
+    }
+
+    #[test]
+    fn the_links_of_the_first_page_are_the_contents() {
+        let page = "<ul><li><a href='pages/un.html'>Un</a><li><a href=\"pages/un.html\">encore</a>
+            <a href='https://host/'>dehors</a><a href='absent.html'>absent</a>
+            <a href='pages/deux.html#b'><img alt='Deux' src='x'></a><a href='index.html'>ici</a>";
+        let file = zip_file(&[
+            ("site/index.html", page.as_bytes()),
+            ("site/pages/un.html", b""),
+            ("site/pages/deux.html", b""),
+            ("site/img/Couverture.PNG", b"png"),
+        ]);
+        let publication = Publication::open(file, "application/zip").unwrap();
+        assert_eq!(publication.metadata.title, "site");
+        assert_eq!(publication.cover.as_deref(), Some("site/img/Couverture.PNG"));
+        let lines: Vec<(&str, &str)> = publication
+            .contents
+            .iter()
+            .map(|line| (&*line.title, line.href.as_deref().unwrap()))
+            .collect();
+        assert_eq!(lines, [("Un", "site/pages/un.html"), ("Deux", "site/pages/deux.html#b")]);
+        let titled = publication.resources.iter().find(|item| item.path.ends_with("un.html"));
+        assert_eq!(titled.unwrap().title.as_deref(), Some("Un"));
     }
 }

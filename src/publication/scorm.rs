@@ -51,7 +51,7 @@ pub(super) fn open(table: Table, manifest: &str) -> Result<Publication, Publicat
         reading_order,
         resources,
         contents,
-        cover: None,
+        cover: html::cover(&table),
         place: Place::Zip(table),
     })
 }

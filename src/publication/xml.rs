@@ -147,33 +147,34 @@ pub(super) fn load(table: &Table, path: &str) -> Result<Element, PublicationErro
 /// Parses a document. Elements left open are closed at its end and stray ends are skipped, as
 /// reading systems do with the XHTML that publishers ship.
 pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
-    let text = decode(bytes);
-    let mut reader = Reader::from_str(&text);
+    let mut tree = Tree::default();
+    tree.grow(&decode(bytes))?;
+    tree.finish()
+}
+
+/// Parses a page of a web site, XML or not: names in lowercase, elements that have no end closed
+/// at once (HTML §13.1.2). Where it can no longer be understood, the tree ends.
+pub(super) fn parse_page(bytes: &[u8]) -> Option<Element> {
+    let mut tree = Tree { is_page: true, ..Tree::default() };
+    // What came before the trouble is enough for a title and some links.
+    let _ = tree.grow(&decode(bytes));
+    tree.finish().ok()
+}
+
+/// HTML elements without content.
+const VOID: [&str; 13] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track",
+    "wbr",
+];
+
+/// A reader that takes what publishers ship.
+pub(super) fn lenient_reader(text: &str) -> Reader<&[u8]> {
+    let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
     config.allow_dangling_amp = true;
-    let mut tree = Tree::default();
-    loop {
-        let event = reader.read_event().map_err(|error| XmlError::Malformed {
-            at: reader.error_position(),
-            reason: error.to_string(),
-        })?;
-        match event {
-            Event::Start(start) => tree.open(&start)?,
-            Event::Empty(start) => {
-                tree.open(&start)?;
-                tree.close(local_name(start.name().as_ref()));
-            }
-            Event::End(end) => tree.close(local_name(end.name().as_ref())),
-            Event::Text(text) => tree.text(&text.into_inner())?,
-            Event::CData(text) => tree.text(&text.into_inner())?,
-            Event::GeneralRef(name) => tree.text(&resolve_reference(&name))?,
-            Event::Eof => break,
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
-        }
-    }
-    tree.finish()
+    reader
 }
 
 /// A tree being built.
@@ -183,27 +184,63 @@ struct Tree {
     open: Vec<Element>,
     root: Option<Element>,
     parts: usize,
+    is_page: bool,
 }
 
 impl Tree {
+    /// Reads a document to its end.
+    fn grow(&mut self, text: &str) -> Result<(), XmlError> {
+        let mut reader = lenient_reader(text);
+        loop {
+            let event = reader.read_event().map_err(|error| XmlError::Malformed {
+                at: reader.error_position(),
+                reason: error.to_string(),
+            })?;
+            match event {
+                Event::Start(start) => self.open(&start, false)?,
+                Event::Empty(start) => self.open(&start, true)?,
+                Event::End(end) => {
+                    let name = self.name(end.name().as_ref());
+                    self.close(&name);
+                }
+                Event::Text(text) => self.text(&text.into_inner())?,
+                Event::CData(text) => self.text(&text.into_inner())?,
+                Event::GeneralRef(name) => self.text(&resolve_reference(&name))?,
+                Event::Eof => return Ok(()),
+                Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+            }
+        }
+    }
+
+    fn name(&self, written: &str) -> Box<str> {
+        let local = local_name(written);
+        if self.is_page { local.to_ascii_lowercase().into() } else { local.into() }
+    }
+
     fn count(&mut self, parts: usize) -> Result<(), XmlError> {
         self.parts = self.parts.saturating_add(parts);
         if self.parts > MAX_PARTS { Err(XmlError::TooManyParts) } else { Ok(()) }
     }
 
-    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
+    fn open(&mut self, start: &BytesStart<'_>, is_empty: bool) -> Result<(), XmlError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(XmlError::TooDeep);
         }
         self.count(1)?;
-        let mut element =
-            Element { name: local_name(start.name().as_ref()).into(), ..Element::default() };
+        let name = self.name(start.name().as_ref());
+        let is_empty = is_empty || self.is_page && VOID.contains(&&*name);
+        let mut element = Element { name, ..Element::default() };
         for attribute in start.html_attributes().with_checks(false).flatten() {
             self.count(1)?;
-            let key = attribute.key.as_ref().into();
+            let key = attribute.key.as_ref();
+            let key = if self.is_page { key.to_ascii_lowercase().into() } else { key.into() };
             element.attributes.push((key, unescape(&attribute.value).into()));
         }
-        self.open.push(element);
+        if is_empty {
+            self.place(element);
+        } else {
+            self.open.push(element);
+        }
         Ok(())
     }
 
@@ -392,6 +429,16 @@ mod tests {
         let tree = parse(b"<ol><li>a & b<br></li><li>&unknown; c</ol></p>").unwrap();
         let lines: Vec<String> = tree.named("li").map(Element::text).collect();
         assert_eq!(lines, ["a & b", "&unknown; c"]);
+    }
+
+    #[test]
+    fn a_page_that_is_no_xml_is_read_as_far_as_it_goes() {
+        let page = "<!doctype html><HTML Lang=fr><META charset=utf-8><TITLE>Un<br>deux</TITLE>\
+                    <img src=a.png><p><A HREF=b.html>B</a><";
+        let tree = parse_page(page.as_bytes()).unwrap();
+        assert_eq!(tree.attribute("lang"), Some("fr"));
+        assert_eq!(tree.first("title").unwrap().text(), "Undeux");
+        assert_eq!(tree.descendants("a")[0].attribute("href"), Some("b.html"));
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn image(path: &str, table: &Table) -> Option<String> {
         return None;
     }
     let bytes = table.resource(row).read(MAX_COVER_PAGE_BYTES).ok()?;
-    let tree = xml::parse(&bytes).ok()?;
+    let tree = xml::parse_page(&bytes)?;
     let mut references = tree.descendants("img").into_iter().filter_map(|e| e.attribute("src"));
     let drawn = tree.descendants("image");
     let mut drawn = drawn.iter().filter_map(|e| e.attribute_any("href"));

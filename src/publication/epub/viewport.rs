@@ -1,10 +1,7 @@
 //! The size of a fixed page (EPUB 3.3 §8.2.2.6): `<meta name="viewport">` of XHTML, `viewBox` of
 //! SVG.
 
-use quick_xml::{
-    Reader,
-    events::{BytesStart, Event},
-};
+use quick_xml::events::{BytesStart, Event};
 
 use super::super::xml;
 
@@ -16,11 +13,7 @@ const MAX_PIXELS: f64 = 100_000.0;
 /// The width and height that the beginning of a page states, CSS pixels.
 pub(super) fn read(head: &[u8]) -> Option<(u32, u32)> {
     let text = xml::decode(head);
-    let mut reader = Reader::from_str(&text);
-    let config = reader.config_mut();
-    config.check_end_names = false;
-    config.allow_unmatched_ends = true;
-    config.allow_dangling_amp = true;
+    let mut reader = xml::lenient_reader(&text);
     loop {
         // The head is cut anywhere: an error ends the search.
         let start = match reader.read_event().ok()? {

@@ -7,4 +7,4 @@ mod rules;
 mod table;
 
 pub use rules::ZipError;
-pub(super) use table::Table;
+pub(super) use table::{Row, Table};
