@@ -247,3 +247,32 @@ async fn a_bad_package_stands_in_nobody_s_way() {
     assert_eq!(origin.asked()[0].path, "/bad");
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_shorter_than_asked_is_followed_by_the_rest() {
+    // No length anywhere at first: only the parts tell it.
+    let chunked = |_: &Asked, content: &Content| {
+        let lines = format!("200 OK\r\nETag: {}\r\nTransfer-Encoding: chunked", content.etag);
+        let start = Act::Head("2710\r\n".to_owned());
+        vec![head(&lines), start, Act::Body(content.clone(), 0, 10_000), Act::Close]
+    };
+    let content = Content::of(&noise(1, SIZE), "one");
+    let origin = Origin::start({
+        let content = content.clone();
+        move |asked| match (&asked.range, asked.number) {
+            (Some(range), 1) => part(&content, &format!("{range}59999")),
+            (Some(range), _) => part(&content, range),
+            (None, _) => chunked(asked, &content),
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::start(folder.path(), &quick());
+    site.hold(vec![holding("a", vec![bare(offer(&origin.url("/a"), &content))])]);
+    site.failure().await;
+    site.mirror.wake(false);
+    site.arrival(content.blob).await;
+    let ranges: Vec<_> = origin.asked().into_iter().filter_map(|asked| asked.range).collect();
+    assert_eq!(ranges, ["bytes=10000-", "bytes=60000-"]);
+    site.stop().await;
+}

@@ -9,7 +9,7 @@ use mirror_support::{
     origin::{Act, Content, Origin, good, whole},
     patient,
 };
-use preau::config::{self, ByteRate, Period, TimeWindow};
+use preau::config::{self, Period};
 
 const SIZE: usize = 150_000;
 
@@ -119,86 +119,5 @@ async fn the_retry_list_survives_a_restart() {
     assert_eq!(origin.asked().len(), 1, "not asked again before its time");
     site.mirror.wake(false);
     site.until("a second try", |p| p.failed.first().filter(|f| f.tries == 2).cloned()).await;
-    site.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn outside_the_window_nothing_moves_and_it_says_so() {
-    let content = Content::of(&noise(1, SIZE), "v");
-    let origin = Origin::start({
-        let content = content.clone();
-        move |asked| good(&content, asked)
-    })
-    .await;
-    let folder = tempfile::tempdir().unwrap();
-    // An hour that is not now, nor soon.
-    let paris = jiff::Timestamp::now().in_tz("Europe/Paris").unwrap();
-    let hour = (paris.time().hour() + 12) % 24;
-    let window: TimeWindow = format!("{hour:02}:00-{hour:02}:30").parse().unwrap();
-    let config = config::Mirror { window: vec![window], ..patient() };
-    let site = Site::start(folder.path(), &config);
-    site.hold(vec![holding("a", vec![offer(&origin.url("/a"), &content)])]);
-    let says = site.until("a reason", |progress| progress.held_back.clone()).await;
-    assert!(
-        says.starts_with("outside the window until ") && says.ends_with(&format!("{hour:02}:00")),
-        "{says}"
-    );
-    assert!(origin.asked().is_empty());
-    site.mirror.wake(true);
-    site.arrival(content.blob).await;
-    site.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_store_holds_back_what_does_not_fit_and_nothing_else() {
-    let large = Content::of(&noise(1, 900_000), "large");
-    let small = Content::of(&noise(2, 50_000), "small");
-    let origin = Origin::start({
-        let (large, small) = (large.clone(), small.clone());
-        move |asked| good(if asked.path == "/large" { &large } else { &small }, asked)
-    })
-    .await;
-    let folder = tempfile::tempdir().unwrap();
-    let config = config::Mirror { parallel: 1, ..patient() };
-    let site = Site::start_with_quota(folder.path(), &config, Some(400_000));
-    let mut crowd = holding("large", vec![offer(&origin.url("/large"), &large)]);
-    crowd.licences = vec![preau::catalogue::Licence {
-        id: "1".to_owned(),
-        from: None,
-        until: None,
-        pupil_licences: None,
-        assigned_pupils: 35,
-        publics: Vec::new(),
-    }];
-    site.hold(vec![crowd, holding("small", vec![offer(&origin.url("/small"), &small)])]);
-    site.arrival(small.blob).await;
-    let says = site.until("a reason", |progress| progress.held_back.clone()).await;
-    assert!(says.contains("quota"), "{says}");
-    site.until("no failure", |progress| progress.failed.is_empty().then_some(())).await;
-    assert!(origin.asked().iter().all(|asked| asked.path == "/small"));
-    site.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_rate_cap_holds_for_all_transfers_together() {
-    let contents = [1, 2].map(|seed| Content::of(&noise(seed, SIZE), "v"));
-    let origin = Origin::start({
-        let contents = contents.clone();
-        move |asked| good(&contents[usize::from(asked.path == "/1")], asked)
-    })
-    .await;
-    let folder = tempfile::tempdir().unwrap();
-    let config = config::Mirror { rate: Some(ByteRate(200_000)), ..patient() };
-    let site = Site::start(folder.path(), &config);
-    let begun = std::time::Instant::now();
-    site.hold(vec![
-        holding("0", vec![offer(&origin.url("/0"), &contents[0])]),
-        holding("1", vec![offer(&origin.url("/1"), &contents[1])]),
-    ]);
-    for content in &contents {
-        site.arrival(content.blob).await;
-    }
-    // 300,000 bytes at 200,000 a second, 65,536 of them at once.
-    assert!(begun.elapsed() >= Duration::from_millis(1150), "{:?}", begun.elapsed());
     site.stop().await;
 }

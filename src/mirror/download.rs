@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     FetchError,
     exchange::{Facts, Reply, Span},
-    sink::{Load, Sink, blocking, restart},
+    sink::{Load, Sink, blocking, learn, restart},
     transfer::Job,
 };
 use crate::{
@@ -38,6 +38,7 @@ pub(super) async fn whole(job: &Job, stop: &CancellationToken) -> Result<Incomin
             Reply::Part(answer, (first, last), facts)
                 if continues(incoming.ticket(), incoming.len(), first, &facts) =>
             {
+                incoming = learn(incoming, job.ticket(&facts)).await?;
                 (answer, Some(last + 1))
             }
             Reply::Part(..) | Reply::Unsatisfiable => {

@@ -151,3 +151,11 @@ pub(super) async fn restart(
 ) -> Result<Incoming, FetchError> {
     blocking(move || incoming.restart(ticket).map(|()| incoming)).await
 }
+
+/// Adds to a transfer's ticket what an answer said more.
+pub(super) async fn learn(mut incoming: Incoming, ticket: Ticket) -> Result<Incoming, FetchError> {
+    if incoming.ticket().length.is_some() || ticket.length.is_none() {
+        return Ok(incoming);
+    }
+    blocking(move || incoming.learn(ticket).map(|()| incoming)).await
+}

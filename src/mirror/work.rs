@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ use super::{
     sink::Meter,
     transfer::{self, Arrival, Job},
 };
+use crate::{catalogue::Offer, store::BlobId};
 
 /// Progress is said at most this often.
 const SAY_EVERY: Duration = Duration::from_millis(250);
@@ -34,6 +35,11 @@ const MAX_FINISHED: usize = 32;
 const MAX_SHOWN: usize = 1000;
 /// Stopped transfers may take so long to make their bytes durable.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// A call to work outside the window holds at least this long: what it is for (a new licence) may
+/// become known a little later.
+const IGNORE_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// Bytes that were whole and wrong cost a whole download: the longest wait grows this many times.
+const COSTLY_WAITS: u32 = 24;
 /// After so many failures in a row without getting further, no delta is tried.
 const DELTA_TRIES: u32 = 3;
 
@@ -50,8 +56,11 @@ struct Work<'a> {
     /// Bytes kept of what was tried before.
     partial: HashMap<Key, u64>,
     hold: Hold,
-    /// Set by a call to work outside the window, until nothing can move any more.
-    window_ignored: bool,
+    /// Set by a call to work outside the window, until then and until nothing moves any more.
+    window_ignored: Option<Timestamp>,
+    /// What came in this run. Two holdings of the very same bytes share one package, which names
+    /// one of them: the other must not have it fetched again and again.
+    came: HashMap<Key, (Offer, BlobId)>,
     finished: VecDeque<Finished>,
     collect_at: Timestamp,
 }
@@ -72,7 +81,8 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
         failures,
         partial: HashMap::new(),
         hold: Hold::default(),
-        window_ignored: false,
+        window_ignored: None,
+        came: HashMap::new(),
         finished: VecDeque::new(),
         collect_at: Timestamp::now(),
     };
@@ -130,13 +140,20 @@ impl Work<'_> {
         let holdings = self.mirror.holdings.borrow().clone();
         let current = self.mirror.store.current();
         self.queue = plan::wanted(&holdings, &current, &self.partial, now);
+        let (store, came) = (&self.mirror.store, &self.came);
+        self.queue.retain(|wanted| {
+            came.get(&wanted.key)
+                .is_none_or(|(offer, blob)| *offer != wanted.offer || store.package(blob).is_none())
+        });
         let queue = &self.queue;
         for active in self.active.values() {
             if !queue.iter().any(|wanted| active.is_for(wanted)) {
                 active.stop();
             }
         }
-        if self.failures.keep_only(&self.queue) {
+        // Before any source was read, nothing says that a failure is over.
+        let known = !holdings.all.is_empty() || !holdings.sources.is_empty();
+        if known && self.failures.keep_only(&self.queue) {
             shelf::keep_failures(&self.mirror.store, &self.failures).await;
         }
     }
@@ -145,7 +162,7 @@ impl Work<'_> {
     fn start(&mut self, now: Timestamp) {
         let state = self.settings.schedule.at(now);
         self.mirror.pace.set_rate(state.rate);
-        if !state.open && !self.window_ignored {
+        if !state.open && self.window_ignored.is_none() {
             self.active.values().for_each(Active::stop);
             return;
         }
@@ -171,7 +188,7 @@ impl Work<'_> {
             }
         }
         if self.active.is_empty() {
-            self.window_ignored = false;
+            self.window_ignored = self.window_ignored.filter(|until| now < *until);
         }
     }
 
@@ -244,6 +261,8 @@ impl Work<'_> {
             holding = %active.wanted.key.holding, blob = %arrival.sidecar.blob,
             bytes = size, moved, note = arrival.note, "package stored"
         );
+        let came = (active.wanted.offer.clone(), arrival.sidecar.blob);
+        self.came.insert(active.wanted.key.clone(), came);
         self.finished.truncate(MAX_FINISHED - 1);
         self.finished.push_front(Finished {
             holding: active.wanted.key.holding.clone(),
@@ -272,7 +291,11 @@ impl Work<'_> {
             _ => format!("{error}; {kept} bytes are kept to resume"),
         };
         let outcome = Outcome { reason, hopeless: error.is_hopeless(), advanced: kept > before };
-        let waits = self.waits();
+        let mut waits = self.waits();
+        if error.is_mismatch() {
+            let longest = waits.longest.saturating_mul(COSTLY_WAITS);
+            waits = Waits { first: waits.longest, longest };
+        }
         let failure = self.failures.note(&active.wanted, outcome, waits, rand::random(), now);
         tracing::warn!(
             holding = %failure.holding, tries = failure.tries, reason = failure.reason,
@@ -302,7 +325,9 @@ impl Work<'_> {
     }
 
     fn wake(&mut self, ignore_window: bool, now: Timestamp) {
-        self.window_ignored |= ignore_window;
+        if ignore_window {
+            self.window_ignored = now.saturating_add(IGNORE_WINDOW).ok();
+        }
         self.hold = Hold::default();
         self.failures.wake(now);
     }
@@ -316,6 +341,7 @@ impl Work<'_> {
             plan::next_change(&holdings, now),
             self.hold.until(now),
             Some(self.collect_at),
+            self.window_ignored,
         ]
         .into_iter()
         .flatten()
@@ -330,7 +356,7 @@ impl Work<'_> {
             return None;
         }
         let schedule = &self.settings.schedule;
-        if !schedule.at(now).open && !self.window_ignored {
+        if !schedule.at(now).open && self.window_ignored.is_none() {
             let until = schedule.opens_at(now).map(|moment| schedule.say(moment, now));
             return Some(match until {
                 Some(moment) => format!("outside the window until {moment}"),
