@@ -15,6 +15,7 @@ fn step() {
     fail::fail_point!("store::step");
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "the failpoint is compiled in by tests alone")]
 fn sync_fault() -> io::Result<()> {
     fail::fail_point!("store::sync", |_| Err(io::Error::from(io::ErrorKind::Other)));
     Ok(())
