@@ -308,6 +308,18 @@ fn an_outline_that_forms_a_ring_ends() {
 }
 
 #[test]
+fn a_pdf_damaged_anywhere_still_opens_as_its_bytes() {
+    let bytes = pdf("x", false);
+    for at in 8..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] = damaged[at].wrapping_add(17);
+        let publication = Publication::open(file_of(&damaged), "application/pdf").unwrap();
+        let resource = publication.resource("publication.pdf").unwrap();
+        assert_eq!(resource.read(1 << 20).unwrap(), damaged, "byte {at}");
+    }
+}
+
+#[test]
 fn a_pdf_cut_anywhere_still_opens_as_its_bytes() {
     let bytes = pdf("x", false);
     for end in (8..bytes.len()).step_by(97) {

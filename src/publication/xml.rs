@@ -12,7 +12,8 @@ use super::{PublicationError, zip::Table};
 pub(super) const MAX_XML_BYTES: u64 = 16 << 20;
 /// Elements inside one another.
 const MAX_DEPTH: usize = 200;
-/// Elements, texts and attributes of one document: a tree then takes some 100 MiB at worst.
+/// Elements, their ends, texts and attributes of one document: a tree then takes some 100 MiB at
+/// worst.
 const MAX_PARTS: usize = 600_000;
 /// Bytes in which an XML declaration names its encoding.
 const DECLARATION_BYTES: usize = 256;
@@ -200,6 +201,8 @@ impl Tree {
                 Event::Start(start) => self.open(&start, false)?,
                 Event::Empty(start) => self.open(&start, true)?,
                 Event::End(end) => {
+                    // Stray ends count too: each is looked for among the open elements.
+                    self.count(1)?;
                     let name = self.name(end.name().as_ref());
                     self.close(&name);
                 }
@@ -420,8 +423,11 @@ mod tests {
     fn depth_and_parts_are_bounded() {
         let deep = "<a>".repeat(MAX_DEPTH + 1);
         assert!(matches!(parse(deep.as_bytes()), Err(XmlError::TooDeep)));
-        let wide = format!("<a>{}</a>", "<b/>".repeat(MAX_PARTS));
-        assert!(matches!(parse(wide.as_bytes()), Err(XmlError::TooManyParts)));
+        for part in ["<b/>", "</b>", "<b c=''/>", "&lt;"] {
+            let wide = format!("<a>{}</a>", part.repeat(MAX_PARTS));
+            let error = parse(wide.as_bytes()).unwrap_err();
+            assert!(matches!(error, XmlError::TooManyParts), "{part}: {error}");
+        }
     }
 
     #[test]
