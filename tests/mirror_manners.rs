@@ -202,3 +202,46 @@ async fn two_holdings_of_the_same_bytes_are_fetched_once_each_at_most() {
     assert_eq!(origin.asked().len(), 2);
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_link_is_one_fault_and_not_as_many_as_there_are_packages() {
+    // Nobody listens there any more.
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let content = Content::of(&noise(1, SIZE), "v");
+    let origin = Origin::start({
+        let content = content.clone();
+        move |asked| good(&content, asked)
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::start(folder.path(), &patient());
+    let book = |i: u8| {
+        let away = Offer { sha256: None, ..offer(&format!("http://{gone}/{i}"), &content) };
+        holding(&format!("book {i}"), vec![away])
+    };
+    let mut all: Vec<Holding> = (0..50).map(book).collect();
+    all.push(holding("elsewhere", vec![offer(&origin.url("/a"), &content)]));
+    site.hold(all);
+    site.stored(content.blob).await;
+    let says = site.until("a reason", |progress| progress.held_back.clone()).await;
+    assert!(
+        says.starts_with(&format!("http://{gone} cannot be reached, tried again at ")),
+        "{says}"
+    );
+    let failed = site.until("failures", |p| (!p.failed.is_empty()).then_some(p.failed.len())).await;
+    assert!(failed <= 2, "as many as may be asked at once: {failed}");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_origin_that_asks_for_patience_gets_it() {
+    let busy = "HTTP/1.1 429 Busy\r\nRetry-After: 7200\r\nContent-Length: 0\r\n\r\n";
+    let origin = Origin::start(|_| vec![Act::Head(busy.to_owned())]).await;
+    let content = Content::of(&noise(1, SIZE), "v");
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::start(folder.path(), &patient());
+    site.hold(vec![holding("a", vec![offer(&origin.url("/a"), &content)])]);
+    let failure = site.failure().await;
+    assert_eq!(failure.again_at.duration_since(failure.at).as_secs(), 7200);
+    site.stop().await;
+}

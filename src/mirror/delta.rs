@@ -57,8 +57,9 @@ impl<E: Into<FetchError>> From<E> for End {
             | FetchError::Short { .. }
             | FetchError::Encoded { .. }
             | FetchError::WrongLength { .. }) => Self::Declined(lie.to_string()),
-            FetchError::Status { url, status } => {
-                Self::Declined(FetchError::Status { url, status }.to_string())
+            // Some origins refuse the range only; one that is busy is left alone.
+            no @ FetchError::Status { status, .. } if status.is_client_error() => {
+                Self::Declined(no.to_string())
             }
             other => Self::Failed(other),
         }

@@ -1,5 +1,7 @@
 //! What may go wrong with a transfer, said so that a person can act.
 
+use std::time::Duration;
+
 use crate::{
     net::client::{ClientError, Shown},
     store::StoreError,
@@ -31,6 +33,8 @@ pub enum FetchError {
         url: Shown,
         /// What it answered.
         status: http::StatusCode,
+        /// `Retry-After` (RFC 9110 §10.2.3), bounded; zero when there is none.
+        retry_after: Duration,
     },
     /// The body is coded although `identity` was asked for.
     #[error("{url}: the body came coded ({encoding}), plain bytes were asked for")]
@@ -134,6 +138,20 @@ impl FetchError {
                         .contains(status)
             }
             _ => false,
+        }
+    }
+
+    /// The origin could not be reached at all: the same holds for everything else it has.
+    pub fn is_unreached(&self) -> bool {
+        let Self::Exchange(error) = self else { return false };
+        matches!(error, ClientError::Connect { .. } | ClientError::HeadTimeout { .. })
+    }
+
+    /// How long the origin asked to be left alone.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => Duration::ZERO,
         }
     }
 

@@ -1,11 +1,11 @@
 //! One request for a package or a part of it (RFC 9110 §14), and what its answer's head says.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, RANGE},
+    header::{CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, RANGE, RETRY_AFTER},
 };
 use url::Url;
 
@@ -17,6 +17,8 @@ use crate::{
 
 /// Time to an answer's head, for each redirect.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest `Retry-After` obeyed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// Redirects followed.
 const MAX_REDIRECTS: u8 = 5;
 
@@ -116,7 +118,8 @@ impl Remote {
             return Ok(Reply::Unsatisfiable);
         }
         if status != StatusCode::OK && (status != StatusCode::PARTIAL_CONTENT || span.is_none()) {
-            return Err(FetchError::Status { url: (&self.url).into(), status });
+            let retry_after = retry_after(&answer.headers, SystemTime::now());
+            return Err(FetchError::Status { url: (&self.url).into(), status, retry_after });
         }
         // Looked at before a byte is read, so that an older prefix is not thrown away for it.
         if let Some(encoding) = coding(&answer.headers) {
@@ -155,6 +158,14 @@ impl Remote {
 
 fn text<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+}
+
+/// RFC 9110 §10.2.3: seconds or a date. Bounded, so that no origin is given up for its word.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Duration {
+    let field = text(headers, &RETRY_AFTER).unwrap_or("");
+    let seconds = field.parse().ok().map(Duration::from_secs);
+    let date = || httpdate::parse_http_date(field).ok()?.duration_since(now).ok();
+    seconds.or_else(date).unwrap_or_default().min(LONGEST_RETRY_AFTER)
 }
 
 fn coding(headers: &HeaderMap) -> Option<String> {
@@ -239,6 +250,19 @@ mod tests {
         headers.insert("repr-digest", HeaderValue::from_static(value));
         let expected = "44aff4ab2d7c3250525675a08f0cfa9591168cffe51791c5f5bbc417c15a6c38";
         assert_eq!(repr_digest(&headers).unwrap().to_string(), expected);
+    }
+
+    #[test]
+    fn patience_is_asked_for_in_seconds_or_as_a_date_and_bounded() {
+        let now = SystemTime::UNIX_EPOCH;
+        let asked = |value| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(value))]);
+            retry_after(&headers, now).as_secs()
+        };
+        assert_eq!(asked("120"), 120);
+        assert_eq!(asked("Thu, 01 Jan 1970 00:01:00 GMT"), 60);
+        assert_eq!(asked("99999999999"), 86_400);
+        assert_eq!(asked("soon"), 0);
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn shown(wanted: &Wanted) -> String {
 }
 
 /// Said of one failed try.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// What went wrong.
     pub reason: String,
@@ -67,6 +67,8 @@ pub struct Outcome {
     pub hopeless: bool,
     /// More bytes are kept than after the try before: the waits start over.
     pub advanced: bool,
+    /// The origin asked for this much patience (`Retry-After`).
+    pub at_least: Duration,
 }
 
 impl Failures {
@@ -113,7 +115,7 @@ impl Failures {
     ) -> &Failure {
         let before = self.kept.get(&wanted.key).map_or(0, |kept| kept.failure.tries);
         let tries = if outcome.advanced { 1 } else { before.saturating_add(1) };
-        let pause = wait(waits, tries, outcome.hopeless, chance);
+        let pause = wait(waits, tries, outcome.hopeless, chance).max(outcome.at_least);
         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
         if self.kept.len() >= MAX_FAILURES && before == 0 {
             self.forget_oldest();
@@ -204,7 +206,7 @@ mod tests {
     }
 
     fn outcome(advanced: bool) -> Outcome {
-        Outcome { reason: "cut".to_owned(), hopeless: false, advanced }
+        Outcome { reason: "cut".to_owned(), advanced, ..Outcome::default() }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod active;
 mod hold;
+mod rest;
+mod say;
 mod shelf;
 
 use std::{
@@ -14,9 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::{active::Active, hold::Hold};
+use self::{active::Active, hold::Hold, rest::Rests};
 use super::{
-    FetchError, Finished, Mirror, Progress, Settings,
+    FetchError, Finished, Mirror, Settings,
     exchange::{Bounds, Remote},
     plan::{self, Key, Places, Wanted},
     retry::{Failures, Outcome, Waits},
@@ -31,8 +33,6 @@ const SAY_EVERY: Duration = Duration::from_millis(250);
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// Packages that came, remembered.
 const MAX_FINISHED: usize = 32;
-/// Queued packages shown.
-const MAX_SHOWN: usize = 1000;
 /// Stopped transfers may take so long to make their bytes durable.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 /// A call to work outside the window holds at least this long: what it is for (a new licence) may
@@ -56,6 +56,7 @@ struct Work<'a> {
     /// Bytes kept of what was tried before.
     partial: HashMap<Key, u64>,
     hold: Hold,
+    rests: Rests,
     /// Set by a call to work outside the window, until then and until nothing moves any more.
     window_ignored: Option<Timestamp>,
     /// What came in this run. Two holdings of the very same bytes share one package, which names
@@ -81,6 +82,7 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
         failures,
         partial: HashMap::new(),
         hold: Hold::default(),
+        rests: Rests::default(),
         window_ignored: None,
         came: HashMap::new(),
         finished: VecDeque::new(),
@@ -170,10 +172,11 @@ impl Work<'_> {
         let places = Places { parallel: config.parallel, per_origin: config.parallel_per_origin };
         loop {
             let running = self.active.iter().map(|(k, a)| (k.clone(), a.origin.clone())).collect();
-            let (failures, hold) = (&self.failures, &self.hold);
+            let (failures, hold, rests) = (&self.failures, &self.hold, &self.rests);
             let may = |wanted: &Wanted| {
                 failures.again_at(&wanted.key).is_none_or(|due| due <= now)
                     && hold.lets(wanted.left, now)
+                    && rests.lets(&wanted.origin(), now)
             };
             let Some(next) = plan::next_start(&self.queue, &running, places, &may).cloned() else {
                 break;
@@ -182,7 +185,7 @@ impl Work<'_> {
                 Ok(job) => self.spawn(next, job),
                 Err(error) => {
                     let outcome =
-                        Outcome { reason: error.to_string(), hopeless: true, advanced: false };
+                        Outcome { reason: error.to_string(), hopeless: true, ..Outcome::default() };
                     self.failures.note(&next, outcome, self.waits(), rand::random(), now);
                 }
             }
@@ -241,6 +244,13 @@ impl Work<'_> {
         let Some(active) = self.active.remove(&key) else { return };
         let kept = active.meter.done();
         let before = self.partial.remove(&key).unwrap_or(0);
+        match &outcome {
+            Err(error) if error.is_unreached() => {
+                self.rests.unreached(&active.origin, self.waits(), rand::random(), now);
+            }
+            Err(FetchError::Stopped) => {}
+            _ => self.rests.reached(&active.origin),
+        }
         match outcome {
             Ok(arrival) => self.arrived(&active, arrival, now).await,
             Err(FetchError::Stopped) => drop(self.partial.insert(key, kept)),
@@ -290,7 +300,12 @@ impl Work<'_> {
             0 => error.to_string(),
             _ => format!("{error}; {kept} bytes are kept to resume"),
         };
-        let outcome = Outcome { reason, hopeless: error.is_hopeless(), advanced: kept > before };
+        let outcome = Outcome {
+            reason,
+            hopeless: error.is_hopeless(),
+            advanced: kept > before,
+            at_least: error.retry_after(),
+        };
         let mut waits = self.waits();
         if error.is_mismatch() {
             let longest = waits.longest.saturating_mul(COSTLY_WAITS);
@@ -329,6 +344,7 @@ impl Work<'_> {
             self.window_ignored = now.saturating_add(IGNORE_WINDOW).ok();
         }
         self.hold = Hold::default();
+        self.rests.wake();
         self.failures.wake(now);
     }
 
@@ -340,6 +356,7 @@ impl Work<'_> {
             self.settings.schedule.next_change(now),
             plan::next_change(&holdings, now),
             self.hold.until(now),
+            self.rests.next(now).map(|(_, until)| until),
             Some(self.collect_at),
             self.window_ignored,
         ]
@@ -349,45 +366,6 @@ impl Work<'_> {
         // Never quite zero: a moment just passed must not spin.
         .map(|wait| wait + Duration::from_millis(1))
         .fold(LONGEST_SLEEP, Duration::min)
-    }
-
-    fn held_back(&self, now: Timestamp) -> Option<String> {
-        if !self.active.is_empty() || self.queue.is_empty() {
-            return None;
-        }
-        let schedule = &self.settings.schedule;
-        if !schedule.at(now).open && self.window_ignored.is_none() {
-            let until = schedule.opens_at(now).map(|moment| schedule.say(moment, now));
-            return Some(match until {
-                Some(moment) => format!("outside the window until {moment}"),
-                None => "outside the window".to_owned(),
-            });
-        }
-        self.hold.reason(now).map(str::to_owned)
-    }
-
-    fn say(&mut self, now: Timestamp) {
-        let waiting = self.queue.iter().filter(|wanted| {
-            !self.active.contains_key(&wanted.key) && self.failures.again_at(&wanted.key).is_none()
-        });
-        let queued = waiting
-            .take(MAX_SHOWN)
-            .map(|wanted| active::waiting(wanted, self.partial.get(&wanted.key).copied()))
-            .collect();
-        let progress = Progress {
-            active: self.active.values_mut().map(Active::shown).collect(),
-            queued,
-            failed: self.failures.list(),
-            held_back: self.held_back(now),
-            finished: self.finished.iter().cloned().collect(),
-        };
-        self.mirror.progress.send_if_modified(|said| {
-            let changed = **said != progress;
-            if changed {
-                *said = Arc::new(progress);
-            }
-            changed
-        });
     }
 
     /// Stops every transfer and waits until their bytes are safe.
