@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{BufWriter, Write},
     os::unix::fs::FileExt,
+    time::Duration,
 };
 
 use mirror_support::{
@@ -16,7 +17,7 @@ use mirror_support::{
 };
 use preau::{
     catalogue::Offer,
-    config::{self, ByteSize},
+    config::{self, ByteSize, Period},
 };
 use rawzip::{CompressionMethod, ZipArchiveWriter, time::UtcDateTime};
 
@@ -281,6 +282,75 @@ async fn a_delta_that_is_cut_goes_on_where_it_was() {
     assert_eq!(finished.note.as_deref(), Some("as a delta"));
     assert!(finished.moved < 64 * 1024 + 2 * PAGE as u64 / 3 + 1000, "{finished:?}");
     site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delta_whose_every_answer_is_cut_still_arrives() {
+    let mut changed = pages(40, PAGE);
+    for which in [2, 11, 30] {
+        changed[which].1 += 777;
+    }
+    let old = epub(&pages(40, PAGE), 1_790_000_000, "one");
+    let new = epub(&changed, 1_790_000_000, "two");
+    let origin = Origin::start({
+        let (old, new) = (old.clone(), new.clone());
+        move |asked| {
+            let mut acts = good(if asked.path == "/old" { &old } else { &new }, asked);
+            // Each page comes in pieces of 25,000 bytes; the directory comes in one.
+            if let (Act::Body(_, offset, len), "/new") = (&mut acts[1], asked.path.as_str())
+                && *offset + *len < new.size
+                && *len > 25_000
+            {
+                *len = 25_000;
+                acts.push(Act::Close);
+            }
+            acts
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let soon = Period(Duration::from_millis(20));
+    let config = config::Mirror { retry_first: soon, retry_longest: soon, ..patient() };
+    let site = Site::start(folder.path(), &config);
+    site.hold(vec![holding("a", vec![offer(&origin.url("/old"), &old)])]);
+    site.arrival(old.blob).await;
+    let newer = Offer { version: "2".to_owned(), ..offer(&origin.url("/new"), &new) };
+    site.hold(vec![holding("a", vec![newer])]);
+    let finished = site.arrival(new.blob).await;
+    assert_eq!(finished.note.as_deref(), Some("as a delta"));
+    let asked = origin.asked().into_iter().filter(|asked| asked.path == "/new").count();
+    // Three pages in three pieces each, and the directory before each try.
+    assert_eq!(asked, 9 + 7);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_from_the_origin_is_hash_enough() {
+    let (old, new) = two_versions();
+    let digest = base64(&new.blob.0);
+    let told = move |asked: &Asked, new: &Content| {
+        let mut acts = good(new, asked);
+        let Act::Head(head) = &mut acts[0] else { panic!("a head") };
+        *head = head.replacen("\r\n", &format!("\r\nRepr-Digest: sha-256=:{digest}:\r\n"), 1);
+        acts
+    };
+    let bare = |offer: Offer| Offer { sha256: None, ..offer };
+    let moved = update(old, new, bare, told).await;
+    assert_eq!(moved.note, "as a delta");
+}
+
+/// RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let held = (0..3).fold(0, |held, i| held << 8 | usize::from(*three.get(i).unwrap_or(&0)));
+        for place in 0..4 {
+            let digit = DIGITS[held >> (18 - 6 * place) & 63];
+            text.push(if place > three.len() { '=' } else { char::from(digit) });
+        }
+    }
+    text
 }
 
 #[tokio::test(flavor = "multi_thread")]

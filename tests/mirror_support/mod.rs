@@ -91,10 +91,8 @@ impl Site {
                 progress.changed().await.unwrap();
             }
         };
-        match tokio::time::timeout(PATIENCE, seen).await {
-            Ok(found) => found,
-            Err(_) => panic!("waited for {what}; {:?}", self.progress.borrow()),
-        }
+        let seen = tokio::time::timeout(PATIENCE, seen).await;
+        seen.unwrap_or_else(|_| panic!("waited for {what}; {:?}", self.progress.borrow()))
     }
 
     /// Waits until the package with this hash is in the store.
@@ -105,9 +103,8 @@ impl Site {
                 changes.changed().await.unwrap();
             }
         };
-        if tokio::time::timeout(PATIENCE, stored).await.is_err() {
-            panic!("waited for {blob}; {:?}", self.progress.borrow());
-        }
+        let stored = tokio::time::timeout(PATIENCE, stored).await;
+        assert!(stored.is_ok(), "waited for {blob}; {:?}", self.progress.borrow());
     }
 
     /// Waits until the package with this hash has come, and how is told.

@@ -201,29 +201,35 @@ pub fn lay_out(
 ) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let first = new.entries.first().map_or(new.start, |entry| entry.start);
-    pieces.push(Piece::Fetch { offset: 0, len: first });
+    new_bytes(&mut pieces, tail, 0, first);
     for ((entry, twin), header) in new.entries.iter().zip(twins).zip(headers) {
         match twin.as_ref().zip(header.as_ref()) {
-            Some((twin, header)) => lay_entry(&mut pieces, entry, twin, header),
-            None => pieces.push(fetch(entry.start, entry.end)),
+            Some((twin, header)) => lay_entry(&mut pieces, tail, entry, twin, header),
+            None => new_bytes(&mut pieces, tail, entry.start, entry.end),
         }
     }
-    // The tail may have been fetched from before or after the directory's start.
-    let held_from = tail.start.max(new.start);
-    pieces.push(fetch(new.start, held_from));
-    let skipped = usize::try_from(held_from - tail.start).unwrap_or(usize::MAX);
-    pieces.push(Piece::Held(tail.bytes.slice(skipped.min(tail.bytes.len())..)));
+    new_bytes(&mut pieces, tail, new.start, tail.size());
     merge(pieces)
 }
 
-fn fetch(from: u64, to: u64) -> Piece {
-    Piece::Fetch { offset: from, len: to.saturating_sub(from) }
+/// Bytes of the new file as they are: at hand when the tail has them.
+fn new_bytes(pieces: &mut Vec<Piece>, tail: &Tail, from: u64, to: u64) {
+    let cut = to.min(tail.start.max(from));
+    pieces.push(Piece::Fetch { offset: from, len: cut.saturating_sub(from) });
+    let at = |offset: u64| {
+        usize::try_from(offset.saturating_sub(tail.start))
+            .unwrap_or(usize::MAX)
+            .min(tail.bytes.len())
+    };
+    if cut < to {
+        pieces.push(Piece::Held(tail.bytes.slice(at(cut)..at(to))));
+    }
 }
 
-fn lay_entry(pieces: &mut Vec<Piece>, entry: &Entry, twin: &Twin, header: &Bytes) {
+fn lay_entry(pieces: &mut Vec<Piece>, tail: &Tail, entry: &Entry, twin: &Twin, header: &Bytes) {
     let data = entry.start + header.len() as u64;
     let Some(after) = entry.end.checked_sub(data + entry.packed) else {
-        pieces.push(fetch(entry.start, entry.end));
+        new_bytes(pieces, tail, entry.start, entry.end);
         return;
     };
     pieces.push(Piece::Held(header.clone()));
@@ -231,7 +237,7 @@ fn lay_entry(pieces: &mut Vec<Piece>, entry: &Entry, twin: &Twin, header: &Bytes
     let with_descriptor = after == twin.after_data() && after <= MAX_DESCRIPTOR;
     let copied = entry.packed + if with_descriptor { after } else { 0 };
     pieces.push(Piece::Older { offset: twin.data(), len: copied });
-    pieces.push(fetch(data + copied, entry.end));
+    new_bytes(pieces, tail, data + copied, entry.end);
 }
 
 /// Joins neighbours, and ranges with little between them.
