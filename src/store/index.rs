@@ -26,11 +26,27 @@ const SCRUB_KEY: &[u8] = b"scrub";
 #[derive(Debug)]
 pub struct Index {
     path: PathBuf,
+    /// `None` only while it is dropped.
+    trees: Option<Trees>,
+    /// A write or sync failed: what sled believes to be on the disk may not be.
+    distrusted: bool,
+}
+
+#[derive(Debug)]
+struct Trees {
     db: sled::Db,
     packages: sled::Tree,
     lent: sled::Tree,
-    /// A write or sync failed: what sled believes to be on the disk may not be.
-    distrusted: bool,
+}
+
+/// sled syncs when its last handle goes, and panics when the disk refuses.
+impl Drop for Index {
+    fn drop(&mut self) {
+        let trees = self.trees.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(trees))).is_err() {
+            tracing::warn!(path = %self.path.display(), "the disk refused sled's last sync");
+        }
+    }
 }
 
 /// How the index was found.
@@ -92,7 +108,8 @@ impl Index {
                 .open()?;
             let packages = db.open_tree("packages")?;
             let lent = db.open_tree("lent")?;
-            Ok(Self { path: path.to_owned(), db, packages, lent, distrusted: false })
+            let trees = Some(Trees { db, packages, lent });
+            Ok(Self { path: path.to_owned(), trees, distrusted: false })
         };
         // A lost tail segment panics inside sled.
         match catch_unwind(AssertUnwindSafe(open)) {
@@ -114,14 +131,15 @@ impl Index {
     }
 
     /// Runs one sled operation; its panics become errors too.
-    fn guarded<T>(&self, work: impl FnOnce(&Self) -> sled::Result<T>) -> Result<T, String> {
-        match catch_unwind(AssertUnwindSafe(|| work(self))) {
+    fn guarded<T>(&self, work: impl FnOnce(&Trees) -> sled::Result<T>) -> Result<T, String> {
+        let Some(trees) = &self.trees else { return Err("it is closed".to_owned()) };
+        match catch_unwind(AssertUnwindSafe(|| work(trees))) {
             Ok(done) => done.map_err(|e| e.to_string()),
             Err(_) => Err("sled panicked".to_owned()),
         }
     }
 
-    fn run<T>(&mut self, work: impl FnOnce(&Self) -> sled::Result<T>) -> Result<T, StoreError> {
+    fn run<T>(&mut self, work: impl FnOnce(&Trees) -> sled::Result<T>) -> Result<T, StoreError> {
         let done = self.guarded(work);
         done.map_err(|reason| {
             self.distrusted = true;

@@ -100,7 +100,8 @@ impl Ledger {
         assert!(killed || self.ended, "the writer: {status}; it complained: {}", said(complaints));
     }
 
-    fn hear(&mut self, line: &str) {
+    /// One line of a writer.
+    pub fn hear(&mut self, line: &str) {
         let mut words = line.splitn(3, ' ');
         let mut word = || words.next().unwrap_or_default();
         let (verb, what, state) = (word(), word(), word().to_owned());
