@@ -18,6 +18,8 @@ use store_writer::{Dice, Story, Writer, content, describe, hash, state};
 const CUTS: u64 = 150;
 /// The power goes within so many changes of the disk; a writer's story has some hundreds.
 const MOST_CHANGES: u64 = 900;
+/// A writer that dies by itself does so within so many steps.
+const MOST_STEPS: u64 = 60;
 /// Things a writer does in one life.
 const THINGS: u64 = 12;
 
@@ -44,8 +46,8 @@ fn a_power_cut_at_any_moment_loses_nothing_acknowledged() {
         let hint = format!("cut {cut}, PREAU_SEED={seed}");
         // Some lives end by a kill alone, and the next writer goes on with what was not safe.
         for _ in 0..dice.below(3) {
-            let when = Kill::AtLine(1 + dice.below(20));
-            ledger.run(writer(&data, &ledger), when, &complaints);
+            let die_at = Some(1 + dice.below(MOST_STEPS));
+            ledger.run(Writer { die_at, ..writer(&data, &ledger) }, Kill::Never, &complaints);
             assert_eq!(ledger.error, None, "{hint}: {}", said(&complaints));
         }
         disk.power_goes_after(1 + dice.below(MOST_CHANGES));

@@ -30,8 +30,6 @@ pub enum Kill {
     Never,
     /// So long after it was started.
     After(Duration),
-    /// When it has said so many lines.
-    AtLine(u64),
 }
 
 /// All that one data folder's writers said.
@@ -70,7 +68,6 @@ impl Ledger {
         let begun = Instant::now();
         let mut child = writer.start(complaints);
         let lines = listen(child.stdout.take().unwrap());
-        let mut heard = 0;
         loop {
             let patience = match when {
                 Kill::After(delay) => delay.saturating_sub(begun.elapsed()),
@@ -87,11 +84,6 @@ impl Ledger {
                     child.kill().unwrap();
                     panic!("the writer hangs; it complained: {}", said(complaints));
                 }
-            }
-            heard += 1;
-            if matches!(when, Kill::AtLine(line) if line == heard) {
-                child.kill().unwrap();
-                break;
             }
         }
         lines.iter().for_each(|line| self.hear(&line));
