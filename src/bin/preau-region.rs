@@ -1,3 +1,51 @@
 //! `preau-region`: the region operator's command line.
 
-fn main() {}
+#[path = "../cli/check_config.rs"]
+mod check_config;
+#[path = "../cli/exit.rs"]
+mod exit;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// For the region that runs many boxes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "preau-region",
+    version,
+    arg_required_else_help = true,
+    after_help = "Example:\n  preau-region check-config boxes/*/preau.toml\n\n\
+        Exit codes (sysexits.h): 0 all good, 64 wrong command line, 66 a file cannot be read,\n\
+        77 a file may not be read, 78 a file is wrong."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check boxes' preau.toml before they are sent out: file, line, column, what was expected.
+    CheckConfig {
+        /// The files to check.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// One JSON value on standard output, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(Arguments { command: Command::CheckConfig { files, json } }) => {
+            check_config::check(&files, json).into()
+        }
+        Err(error) => {
+            // Nothing better can be done when the terminal is gone.
+            let _ = error.print();
+            if error.use_stderr() { exit::Exit::Usage.into() } else { ExitCode::SUCCESS }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Config;
+use super::{Config, Control, Network};
 
 /// One key that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,20 @@ pub struct Change {
 }
 
 /// Sections and keys that rooms take up while they run.
-const LIVE: [&str; 3] = ["mirror", "network.drain", "control.group"];
+const LIVE: [&str; 4] = ["catalogue", "mirror", "network.drain", "control.group"];
+
+impl Config {
+    /// This configuration with what a running daemon can take up from `new`.
+    pub fn with_live(&self, new: &Self) -> Self {
+        Self {
+            catalogue: new.catalogue.clone(),
+            mirror: new.mirror.clone(),
+            network: Network { drain: new.network.drain, ..self.network.clone() },
+            control: Control { group: new.control.group.clone(), ..self.control.clone() },
+            ..self.clone()
+        }
+    }
+}
 
 /// The keys that differ, in the order of the alphabet.
 pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
@@ -60,5 +73,8 @@ mod tests {
         let expected = [("mirror.parallel".to_owned(), true), ("network.listen".to_owned(), false)];
         assert_eq!(seen, expected);
         assert!(changes(&old, &old).is_empty());
+        let left = changes(&old.with_live(&new), &new);
+        assert!(left.iter().all(|change| !change.live), "{left:?}");
+        assert_eq!(left.len(), 1);
     }
 }

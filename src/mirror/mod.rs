@@ -112,6 +112,8 @@ pub struct Mirror {
     pace: Arc<Pace>,
     settings: watch::Sender<Arc<Settings>>,
     calls: watch::Sender<Calls>,
+    /// The last call that `progress` takes account of.
+    heard: watch::Sender<u64>,
     progress: watch::Sender<Arc<Progress>>,
 }
 
@@ -161,6 +163,7 @@ impl Mirror {
             pace: Arc::new(Pace::new(rate)),
             settings: watch::Sender::new(Arc::new(Settings { config: config.clone(), schedule })),
             calls: watch::Sender::default(),
+            heard: watch::Sender::default(),
             progress: watch::Sender::default(),
         })
     }
@@ -177,12 +180,21 @@ impl Mirror {
     }
 
     /// Tries failed packages at once and, if `ignore_window`, outside the window too, until
-    /// nothing is left that could move.
-    pub fn wake(&self, ignore_window: bool) {
+    /// nothing is left that could move. Returns the call's number: see [`Mirror::heard`].
+    pub fn wake(&self, ignore_window: bool) -> u64 {
+        let mut number = 0;
         self.calls.send_modify(|calls| {
             calls.all += 1;
             calls.ignoring_window += u64::from(ignore_window);
+            number = calls.all;
         });
+        number
+    }
+
+    /// Number of the last call of [`Mirror::wake`] that `progress` takes account of, with the
+    /// holdings as they were then.
+    pub fn heard(&self) -> watch::Receiver<u64> {
+        self.heard.subscribe()
     }
 
     /// Applies a reloaded configuration to what starts next; a rate at once.

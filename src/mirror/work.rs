@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{active::Active, hold::Hold, rest::Rests};
 use super::{
-    FetchError, Finished, Mirror, Settings,
+    Calls, FetchError, Finished, Mirror, Settings,
     exchange::{Bounds, Remote},
     plan::{self, Key, Places, Wanted},
     retry::{Failures, Outcome, Waits},
@@ -59,6 +59,8 @@ struct Work<'a> {
     rests: Rests,
     /// Set by a call to work outside the window, until then and until nothing moves any more.
     window_ignored: Option<Timestamp>,
+    /// The last call of `wake` that was acted on.
+    heard: u64,
     /// What came in this run. Two holdings of the very same bytes share one package, which names
     /// one of them: the other must not have it fetched again and again.
     came: HashMap<Key, (Offer, BlobId)>,
@@ -71,7 +73,7 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
     let mut changes = mirror.store.changes();
     let mut settings = mirror.settings.subscribe();
     let mut calls = mirror.calls.subscribe();
-    let mut ignoring = calls.borrow_and_update().ignoring_window;
+    let Calls { all: heard, ignoring_window: mut ignoring } = *calls.borrow_and_update();
     let failures = shelf::failures(&mirror.store).await;
     let mut work = Work {
         mirror,
@@ -84,6 +86,7 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
         hold: Hold::default(),
         rests: Rests::default(),
         window_ignored: None,
+        heard,
         came: HashMap::new(),
         finished: VecDeque::new(),
         collect_at: Timestamp::now(),
@@ -118,9 +121,10 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
                 unsaid = true;
             }
             Ok(()) = calls.changed() => {
-                let asked = calls.borrow_and_update().ignoring_window;
+                let Calls { all, ignoring_window: asked } = *calls.borrow_and_update();
                 work.wake(asked > ignoring, Timestamp::now());
-                ignoring = asked;
+                work.plan(Timestamp::now()).await;
+                (ignoring, work.heard) = (asked, all);
                 unsaid = true;
             }
             () = tokio::time::sleep_until(say_at), if moving => {

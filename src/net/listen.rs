@@ -1,9 +1,9 @@
 //! Listening sockets: those systemd passed, or our own.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, os::fd::AsFd};
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, UnixListener};
 
 /// Connections the kernel keeps for us while we are busy or starting again.
 const BACKLOG: i32 = 4096;
@@ -40,18 +40,41 @@ fn hint(source: &io::Error) -> &'static str {
     }
 }
 
-/// The TCP sockets that the service manager passed (`LISTEN_FDS`), if any. Must be called inside
-/// a runtime, once.
-pub fn inherited() -> Result<Vec<TcpListener>, ListenError> {
+/// Sockets that the service manager passed.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    /// For pages.
+    pub tcp: Vec<TcpListener>,
+    /// For the local command line.
+    pub unix: Vec<UnixListener>,
+}
+
+/// The listening sockets that the service manager passed (`LISTEN_FDS`, `sd_listen_fds(3)`), if
+/// any. Must be called inside a runtime, once.
+pub fn inherited() -> Result<Inherited, ListenError> {
     let mut passed = listenfd::ListenFd::from_env();
-    let mut listeners = Vec::new();
+    let mut inherited = Inherited::default();
     for number in 0..passed.len() {
         let failed = |source| ListenError::Inherited { number, source };
-        let Some(listener) = passed.take_tcp_listener(number).map_err(failed)? else { continue };
-        listener.set_nonblocking(true).map_err(failed)?;
-        listeners.push(TcpListener::from_std(listener).map_err(failed)?);
+        if let Ok(Some(listener)) = passed.take_unix_listener(number) {
+            expect_listening(&listener).map_err(failed)?;
+            listener.set_nonblocking(true).map_err(failed)?;
+            inherited.unix.push(UnixListener::from_std(listener).map_err(failed)?);
+        } else if let Some(listener) = passed.take_tcp_listener(number).map_err(failed)? {
+            expect_listening(&listener).map_err(failed)?;
+            listener.set_nonblocking(true).map_err(failed)?;
+            inherited.tcp.push(TcpListener::from_std(listener).map_err(failed)?);
+        }
     }
-    Ok(listeners)
+    Ok(inherited)
+}
+
+/// A connected socket (`Accept=yes` in a unit) would fail at every accept.
+fn expect_listening(socket: &impl AsFd) -> io::Result<()> {
+    if SockRef::from(socket).is_listener()? {
+        return Ok(());
+    }
+    Err(io::Error::other("it does not listen (is Accept=yes in its unit?)"))
 }
 
 /// Binds every address. Must be called inside a runtime.

@@ -58,5 +58,6 @@ impl Work<'_> {
             }
             changed
         });
+        self.mirror.heard.send_replace(self.heard);
     }
 }

@@ -1,0 +1,103 @@
+//! Commands that talk to the daemon: asked, shown while they run, ended with a code.
+
+use std::path::Path;
+
+use preau::control::{
+    client::{self, AskError},
+    protocol::{Command, Event, Fault, HoldingLine, Outcome, SyncReport, VerifyReport},
+};
+use serde_json::json;
+
+use super::{
+    exit::{Exit, fail},
+    show::Show,
+    tables,
+};
+
+/// Asks, shows, answers.
+pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
+    let mut show = Show::new(json);
+    let mut holdings: Vec<HoldingLine> = Vec::new();
+    let outcome = client::ask(socket, command, &mut |event| match event {
+        Event::Holdings(part) => holdings.extend(part),
+        event => show.event(&event),
+    });
+    show.end();
+    match outcome {
+        Ok(outcome) if json => {
+            println!("{}", as_json(&outcome, &holdings));
+            exit(&outcome)
+        }
+        Ok(outcome) => {
+            tell(&outcome, &holdings);
+            exit(&outcome)
+        }
+        Err(error) => {
+            let exit = exit_of(&error);
+            if json {
+                println!("{}", json!({"error": error.to_string(), "exit": exit as u8}));
+            }
+            fail(exit, error)
+        }
+    }
+}
+
+fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
+    match outcome {
+        Outcome::Status(status) => json!(status),
+        Outcome::Sync(report) => {
+            let mut value = json!(report);
+            value["whole"] = json!(report.waited.then(|| report.is_whole()));
+            value
+        }
+        Outcome::Import(report) => json!(report),
+        Outcome::Verify(report) => json!(report),
+        Outcome::Rebuild { packages } => json!({"packages": packages}),
+        Outcome::Usage(usage) => json!(usage),
+        Outcome::Holdings { count } => json!({"count": count, "holdings": holdings}),
+        Outcome::Reload(report) => json!(report),
+    }
+}
+
+fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
+    match outcome {
+        Outcome::Status(status) => tables::status(status),
+        Outcome::Sync(report) => tables::sync(report),
+        Outcome::Import(report) => tables::import(report),
+        Outcome::Verify(report) => tables::verify(report),
+        Outcome::Rebuild { packages } => println!("index made anew: {packages} packages"),
+        Outcome::Usage(usage) => tables::usage(usage),
+        Outcome::Holdings { .. } => tables::holdings(holdings),
+        Outcome::Reload(report) => tables::reload(report),
+    }
+}
+
+fn exit(outcome: &Outcome) -> Exit {
+    match outcome {
+        Outcome::Sync(report @ SyncReport { waited: true, .. }) if !report.is_whole() => {
+            Exit::Temporary
+        }
+        Outcome::Import(report) if !report.refused.is_empty() => Exit::Data,
+        Outcome::Verify(VerifyReport { damaged: 1.., .. }) => Exit::Data,
+        _ => Exit::Good,
+    }
+}
+
+fn exit_of(error: &AskError) -> Exit {
+    match error {
+        AskError::NotRunning { .. } => Exit::Unavailable,
+        AskError::Forbidden { .. } => Exit::NoPermission,
+        AskError::Wire(_) => Exit::Io,
+        AskError::Refused(refusal) => match refusal.fault {
+            Fault::Usage => Exit::Usage,
+            Fault::Forbidden => Exit::NoPermission,
+            Fault::Busy => Exit::Temporary,
+            Fault::Data => Exit::Data,
+            Fault::NoInput => Exit::NoInput,
+            Fault::Io => Exit::Io,
+            Fault::Config => Exit::Config,
+            Fault::Stopping => Exit::Unavailable,
+            Fault::Internal => Exit::Software,
+        },
+    }
+}

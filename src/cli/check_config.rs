@@ -1,0 +1,49 @@
+//! `check-config`: are these files good? Of both command lines.
+
+use std::{io::IsTerminal as _, path::PathBuf};
+
+use preau::config::{Config, ConfigError, Finding};
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+
+/// Checks each file. The worst one decides on the exit code.
+pub fn check(files: &[PathBuf], json: bool) -> Exit {
+    let checked: Vec<_> = files.iter().map(|file| (file, Config::load(file))).collect();
+    let failed = checked.iter().filter_map(|(_, result)| result.as_ref().err());
+    let exit = failed.map(Exit::of_config).max_by_key(|exit| *exit as u8).unwrap_or(Exit::Good);
+    if json {
+        let files: Vec<Value> = checked
+            .iter()
+            .map(|(file, result)| as_json(&file.display().to_string(), result))
+            .collect();
+        println!("{}", json!({"good": exit == Exit::Good, "files": files}));
+        return exit;
+    }
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    for (file, result) in &checked {
+        match result {
+            Ok((config, report)) => {
+                eprint!("{}", report.render(colours));
+                let school = &config.school;
+                println!("{}: good ({} {})", file.display(), school.uai, school.name);
+            }
+            Err(error) => {
+                eprint!("{}", error.render(colours));
+                println!("{}: wrong", file.display());
+            }
+        }
+    }
+    exit
+}
+
+type Checked = Result<(Config, preau::config::Report), ConfigError>;
+
+fn as_json(file: &str, result: &Checked) -> Value {
+    let (findings, error): (&[Finding], _) = match result {
+        Ok((_, report)) => (&report.findings, None),
+        Err(error @ ConfigError::Invalid(_)) => (error.findings(), None),
+        Err(error) => (&[], Some(error.to_string())),
+    };
+    json!({"file": file, "good": result.is_ok(), "findings": findings, "error": error})
+}

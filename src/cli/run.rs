@@ -1,0 +1,112 @@
+//! `preau run`: the daemon, from its settings to its exit code.
+
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+    time::Duration,
+};
+
+use preau::{
+    config::{Config, Report},
+    control::socket::SocketError,
+    daemon::{self, DaemonError},
+    net::listen::{self, ListenError},
+    store::StoreError,
+};
+use tracing_subscriber::EnvFilter;
+
+use super::exit::{Exit, fail};
+
+/// Threads for work on the disk; more would only wait for one another.
+const MAX_BLOCKING_THREADS: usize = 16;
+/// What still blocks on the disk after the drain is left after this long.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Runs until a signal ends it.
+pub fn run(file: &Path) -> Exit {
+    log();
+    let (config, report) = match Config::load(file) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprint!("{}", error.render(io::stderr().is_terminal()));
+            return Exit::of_config(&error);
+        }
+    };
+    say_warnings(&report);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(Exit::Software, format!("no runtime: {error}")),
+    };
+    let ended = serve(&runtime, config, file);
+    runtime.shutdown_timeout(LAST_WAIT);
+    match ended {
+        // A drain that was cut is logged; it is no failure to be started again for.
+        Ok(_drained) => Exit::Good,
+        Err(error) => fail(exit(&error), error),
+    }
+}
+
+fn serve(
+    runtime: &tokio::runtime::Runtime,
+    config: Config,
+    file: &Path,
+) -> Result<bool, DaemonError> {
+    let built = daemon::build(config, Some(file))?;
+    runtime.block_on(async {
+        let bound = built.bind(listen::inherited()?)?;
+        Box::pin(bound.run()).await
+    })
+}
+
+/// To standard error; the journal puts its own time on each line.
+fn log() {
+    let filter = EnvFilter::try_from_env("PREAU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let to_stderr = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal());
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        to_stderr.without_time().init();
+    } else {
+        to_stderr.init();
+    }
+}
+
+fn say_warnings(report: &Report) {
+    for finding in &report.findings {
+        tracing::warn!(line = finding.line, key = finding.key, "{}", finding.message);
+    }
+}
+
+fn exit(error: &DaemonError) -> Exit {
+    match error {
+        DaemonError::Store(StoreError::InUse { .. })
+        | DaemonError::Control(SocketError::InUse { .. }) => Exit::Unavailable,
+        DaemonError::Store(StoreError::Newer { .. }) => Exit::Data,
+        DaemonError::Store(StoreError::Io { source, .. })
+        | DaemonError::Control(SocketError::Io { source, .. })
+        | DaemonError::Listen(ListenError::Bind { source, .. })
+            if source.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            Exit::NoPermission
+        }
+        DaemonError::Listen(ListenError::Bind { source, .. })
+            if source.kind() == io::ErrorKind::AddrNotAvailable =>
+        {
+            Exit::Config
+        }
+        DaemonError::Listen(_) => Exit::Unavailable,
+        DaemonError::Store(_) => Exit::Io,
+        DaemonError::Control(SocketError::NoGroup { .. })
+        | DaemonError::Catalogue(_)
+        | DaemonError::Mirror(_)
+        | DaemonError::Library(_) => Exit::Config,
+        DaemonError::Control(_) => Exit::CannotCreate,
+        DaemonError::Signals(_) | DaemonError::Task(_) => Exit::Software,
+    }
+}

@@ -1,1 +1,0 @@
-//! The control socket: what the command line asks of a running daemon, as JSON lines.

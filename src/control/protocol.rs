@@ -1,0 +1,381 @@
+//! The words: one request a connection, answered by events and one last reply.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    catalogue::{ImportProgress, ImportReport, SourceState},
+    mirror::{Failure, Finished, Progress, Transfer},
+    store::Usage,
+};
+
+/// Version of the words. Both ends must speak the same: they are installed together.
+pub const VERSION: u16 = 1;
+/// Entries of a list in one reply; the rest is counted.
+pub const MAX_LISTED: usize = 200;
+/// Refused entries shown of one source; the rest is counted.
+const MAX_EXAMPLES: usize = 5;
+/// Characters of one foreign text (a title, a reason) in a reply.
+const MAX_TEXT_CHARS: usize = 500;
+
+/// What a client sends, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// See [`VERSION`].
+    pub version: u16,
+    /// What is asked.
+    #[serde(flatten)]
+    pub command: Command,
+}
+
+/// What may be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// How the box is.
+    Status,
+    /// Ask every source now and fetch what is missing.
+    Sync {
+        /// Answer when nothing is left that could move, not at once.
+        wait: bool,
+        /// Fetch outside the window too.
+        ignore_window: bool,
+    },
+    /// Read an order and its packages (docs/plan-b.md).
+    Import {
+        /// Absolute path, as the daemon sees it.
+        folder: PathBuf,
+    },
+    /// Read every package again and check its hash.
+    Verify,
+    /// Make the index anew from the sidecars.
+    Rebuild,
+    /// How full the store is.
+    Usage,
+    /// Every book, and whether it is here.
+    Holdings,
+    /// Read the configuration again.
+    Reload,
+}
+
+/// What a server sends, line by line: any number of events, then `Done` or `Refused`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Something to show meanwhile.
+    Event(Event),
+    /// The end, as asked.
+    Done(Outcome),
+    /// The end, otherwise.
+    Refused(Refusal),
+}
+
+/// Something to show while a command runs, or a part of a long answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The daemon is still at it.
+    Alive,
+    /// The sources were asked.
+    Sources(Vec<SourceLine>),
+    /// Where the mirror is.
+    Moving(Moving),
+    /// Where an import is.
+    Import(ImportProgress),
+    /// Where a verification is.
+    Verify {
+        /// Bytes read.
+        done: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// A part of the list of holdings.
+    Holdings(Vec<HoldingLine>),
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Of `Status`.
+    Status(Box<Status>),
+    /// Of `Sync` that waited: how it ended. Of one that did not: how it stands.
+    Sync(SyncReport),
+    /// Of `Import`.
+    Import(ImportReport),
+    /// Of `Verify`.
+    Verify(VerifyReport),
+    /// Of `Rebuild`.
+    Rebuild {
+        /// Packages found.
+        packages: usize,
+    },
+    /// Of `Usage`.
+    Usage(Usage),
+    /// Of `Holdings`: how many were listed.
+    Holdings {
+        /// Their number.
+        count: usize,
+    },
+    /// Of `Reload`.
+    Reload(ReloadReport),
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What sort of reason: scripts tell by it (an exit code).
+    pub fault: Fault,
+    /// For a person.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with its words, made short enough to be sent.
+    pub fn new(fault: Fault, message: impl std::fmt::Display) -> Self {
+        // Reports on a configuration take a few lines each.
+        Self { fault, message: message.to_string().chars().take(8 * MAX_TEXT_CHARS).collect() }
+    }
+}
+
+/// Sorts of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Not a request of this version.
+    Usage,
+    /// The peer may not command.
+    Forbidden,
+    /// Later, perhaps.
+    Busy,
+    /// What was given is wrong.
+    Data,
+    /// What was named is not there, or cannot be read.
+    NoInput,
+    /// The disk would not.
+    Io,
+    /// The configuration is wrong.
+    Config,
+    /// The daemon is stopping.
+    Stopping,
+    /// A bug.
+    Internal,
+}
+
+/// How the box is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's version.
+    pub version: String,
+    /// The school's UAI.
+    pub uai: String,
+    /// The school's name.
+    pub school: String,
+    /// Since when the daemon runs.
+    pub started_at: Timestamp,
+    /// Where its pages are.
+    pub addresses: Vec<SocketAddr>,
+    /// Books that the school holds.
+    pub holdings: usize,
+    /// Of these, how many have a package here.
+    pub here: usize,
+    /// One a source.
+    pub sources: Vec<SourceLine>,
+    /// Where the mirror is.
+    pub moving: Moving,
+    /// How full the store is.
+    pub usage: Usage,
+    /// Keys of the configuration that wait for a restart.
+    pub waiting_for_restart: Vec<String>,
+}
+
+/// A source, in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceLine {
+    /// Its name in `preau.toml`, or `import`.
+    pub name: String,
+    /// Date of its last good answer.
+    pub good_at: Option<Timestamp>,
+    /// Why the last try failed.
+    pub failure: Option<String>,
+    /// Entries in the last good answer.
+    pub entries: usize,
+    /// Entries left out.
+    pub refused: usize,
+    /// The first of them, each with its reason.
+    pub examples: Vec<String>,
+}
+
+impl From<&SourceState> for SourceLine {
+    fn from(state: &SourceState) -> Self {
+        Self {
+            name: state.name.clone(),
+            good_at: state.good_at,
+            failure: state.failure.as_deref().map(clip),
+            entries: state.entries,
+            refused: state.refused.len(),
+            examples: state.refused.iter().take(MAX_EXAMPLES).map(|why| clip(why)).collect(),
+        }
+    }
+}
+
+/// The mirror's progress, short enough for a line.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moving {
+    /// Transfers under way.
+    pub active: Vec<Transfer>,
+    /// Packages waiting.
+    pub queued: usize,
+    /// Bytes they still need, as far as sizes are known.
+    pub queued_bytes: u64,
+    /// Packages on the retry list.
+    pub failed: usize,
+    /// The first of them.
+    pub failures: Vec<Failure>,
+    /// Why nothing moves although something waits.
+    pub held_back: Option<String>,
+    /// The last packages that came, latest first.
+    pub finished: Vec<Finished>,
+}
+
+impl From<&Progress> for Moving {
+    fn from(progress: &Progress) -> Self {
+        let missing = |t: &Transfer| t.total.unwrap_or(0).saturating_sub(t.done);
+        let mut moving = Self {
+            active: progress.active.iter().take(MAX_LISTED).cloned().collect(),
+            queued: progress.queued.len(),
+            queued_bytes: progress.queued.iter().map(missing).sum(),
+            failed: progress.failed.len(),
+            failures: progress.failed.iter().take(MAX_LISTED).cloned().collect(),
+            held_back: progress.held_back.as_deref().map(clip),
+            finished: progress.finished.iter().take(MAX_LISTED).cloned().collect(),
+        };
+        for transfer in &mut moving.active {
+            transfer.title = clip(&transfer.title);
+        }
+        for failure in &mut moving.failures {
+            failure.title = clip(&failure.title);
+            failure.reason = clip(&failure.reason);
+        }
+        for finished in &mut moving.finished {
+            finished.title = clip(&finished.title);
+        }
+        moving
+    }
+}
+
+impl Moving {
+    /// Has the mirror come to rest: nothing moves, and nothing waits that could?
+    pub fn is_at_rest(&self) -> bool {
+        self.active.is_empty() && (self.queued == 0 || self.held_back.is_some())
+    }
+}
+
+/// How a sync ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SyncReport {
+    /// Did it wait for its end?
+    pub waited: bool,
+    /// One a source; empty when it did not wait.
+    pub sources: Vec<SourceLine>,
+    /// Where the mirror came to rest.
+    pub moving: Moving,
+}
+
+impl SyncReport {
+    /// Is everything here that should be?
+    pub fn is_whole(&self) -> bool {
+        let answered = self.sources.iter().all(|source| source.failure.is_none());
+        answered && self.moving.failed == 0 && self.moving.queued == 0
+    }
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyReport {
+    /// Packages read whole.
+    pub checked: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Sidecars written again.
+    pub mended: u64,
+    /// Packages damaged, set aside and to be fetched again.
+    pub damaged: usize,
+    /// Titles of the first of them.
+    pub titles: Vec<String>,
+}
+
+/// What a reload did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadReport {
+    /// Keys in force now.
+    pub applied: Vec<String>,
+    /// Keys that wait for a restart.
+    pub waiting_for_restart: Vec<String>,
+}
+
+/// A book, in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldingLine {
+    /// Canonical identifier.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// Is it here?
+    pub state: HoldingState,
+    /// Bytes of its packages: here, or as offered.
+    pub size: Option<u64>,
+    /// Pupils it is assigned to.
+    pub pupils: u64,
+}
+
+/// Where a book's package is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldingState {
+    /// In the store.
+    Here,
+    /// Coming now.
+    Fetching,
+    /// It will come.
+    Queued,
+    /// It did not come, and is tried again.
+    Failed,
+    /// Offered, but not wanted now (its licence has not begun, or ended).
+    NotDue,
+    /// No package is offered.
+    None,
+}
+
+/// A foreign text, made short enough for a reply.
+pub fn clip(text: &str) -> String {
+    match text.char_indices().nth(MAX_TEXT_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_one_flat_object() {
+        let command = Command::Sync { wait: true, ignore_window: false };
+        let text = serde_json::to_string(&Request { version: 1, command }).unwrap();
+        assert_eq!(text, r#"{"version":1,"command":"sync","wait":true,"ignore_window":false}"#);
+        let read: Request = serde_json::from_str(r#"{"version":1,"command":"status"}"#).unwrap();
+        assert_eq!(read.command, Command::Status);
+    }
+
+    #[test]
+    fn the_mirror_is_at_rest_when_nothing_can_move() {
+        let mut moving = Moving { queued: 1, ..Moving::default() };
+        assert!(!moving.is_at_rest());
+        moving.held_back = Some("outside the window".into());
+        assert!(moving.is_at_rest());
+    }
+}

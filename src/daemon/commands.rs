@@ -1,0 +1,164 @@
+//! What the control socket's commands do.
+
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{holdings, house::House, reload, sync};
+use crate::{
+    catalogue::CatalogueError,
+    control::{
+        protocol::{
+            Command, Event, Fault, MAX_LISTED, Moving, Outcome, Refusal, SourceLine, Status,
+            SyncReport, VerifyReport, clip,
+        },
+        server::{Commands, Events},
+    },
+    store::StoreError,
+};
+
+/// Lines of holdings in one event.
+const HOLDINGS_AT_ONCE: usize = 100;
+
+/// Carries out commands in a house.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    pub(super) house: Arc<House>,
+    pub(super) tracker: TaskTracker,
+    pub(super) token: CancellationToken,
+}
+
+impl Commands for Desk {
+    async fn obey(&self, command: Command, events: Events) -> Result<Outcome, Refusal> {
+        let house = self.house.clone();
+        match command {
+            Command::Status => blocking(move || status(&house)).await.map(Outcome::Status),
+            Command::Sync { wait: true, ignore_window } => {
+                Box::pin(sync::wait(house, ignore_window, &events)).await.map(Outcome::Sync)
+            }
+            Command::Sync { wait: false, ignore_window } => Ok(self.sync_later(ignore_window)),
+            Command::Import { folder } => blocking(move || import(&house, folder, &events)).await,
+            Command::Verify => blocking(move || verify(&house, &events)).await,
+            Command::Rebuild => {
+                blocking(move || {
+                    let packages = house.store.rebuild().map_err(refused)?;
+                    tracing::info!(packages, "index made anew from the sidecars");
+                    Ok(Outcome::Rebuild { packages })
+                })
+                .await
+            }
+            Command::Usage => {
+                blocking(move || house.store.usage().map(Outcome::Usage).map_err(refused)).await
+            }
+            Command::Holdings => {
+                let lines = blocking(move || Ok(holdings::lines(&house))).await?;
+                for part in lines.chunks(HOLDINGS_AT_ONCE) {
+                    events.send(Event::Holdings(part.to_vec())).await;
+                }
+                Ok(Outcome::Holdings { count: lines.len() })
+            }
+            Command::Reload => reload::reload(&house).await.map(Outcome::Reload),
+        }
+    }
+}
+
+impl Desk {
+    fn sync_later(&self, ignore_window: bool) -> Outcome {
+        let (house, token) = (self.house.clone(), self.token.clone());
+        let moving = Moving::from(&**house.mirror.progress().borrow());
+        self.tracker.spawn(async move {
+            let refreshed = Box::pin(sync::refresh(&house, ignore_window));
+            let _ = token.run_until_cancelled(refreshed).await;
+        });
+        Outcome::Sync(SyncReport { waited: false, sources: Vec::new(), moving })
+    }
+}
+
+/// Work on the disk, away from the runtime's own threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Refusal::new(Fault::Internal, error)))
+}
+
+fn refused(error: StoreError) -> Refusal {
+    let fault = match &error {
+        StoreError::Busy { .. } | StoreError::InUse { .. } => Fault::Busy,
+        StoreError::Newer { .. } => Fault::Data,
+        _ => Fault::Io,
+    };
+    Refusal::new(fault, error)
+}
+
+fn status(house: &House) -> Result<Box<Status>, Refusal> {
+    let config = house.config();
+    let holdings = house.catalogue.holdings().borrow().clone();
+    let moving = Moving::from(&**house.mirror.progress().borrow());
+    Ok(Box::new(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uai: config.school.uai.to_string(),
+        school: config.school.name.clone(),
+        started_at: house.started_at,
+        addresses: house.addresses(),
+        holdings: holdings.all.len(),
+        here: holdings::here(house),
+        sources: holdings.sources.iter().map(SourceLine::from).collect(),
+        moving,
+        usage: house.store.usage().map_err(refused)?,
+        waiting_for_restart: house.waiting.borrow().clone(),
+    }))
+}
+
+fn import(house: &House, folder: PathBuf, events: &Events) -> Result<Outcome, Refusal> {
+    if !folder.is_absolute() {
+        return Err(Refusal::new(Fault::Usage, "an absolute folder was expected"));
+    }
+    let mut progress = |at: &crate::catalogue::ImportProgress| {
+        events.show(Event::Import(at.clone()));
+        !events.is_gone()
+    };
+    let imported = house.catalogue.import(&folder, Timestamp::now(), &mut progress);
+    let mut report = imported.map_err(|error| {
+        let fault = match &error {
+            CatalogueError::Busy => Fault::Busy,
+            CatalogueError::Folder { .. } => Fault::NoInput,
+            CatalogueError::Order { .. } => Fault::Data,
+            CatalogueError::Keep { .. } => Fault::Io,
+            CatalogueError::TimeZone { .. } => Fault::Config,
+        };
+        Refusal::new(fault, error)
+    })?;
+    let (stored, known, refused) = (report.stored, report.known, report.refused.len());
+    tracing::info!(stored, known, refused, "folder imported");
+    let more = refused.saturating_sub(MAX_LISTED);
+    report.refused.truncate(MAX_LISTED);
+    report.refused.iter_mut().for_each(|reason| *reason = clip(reason));
+    if more > 0 {
+        report.refused.push(format!("and {more} more"));
+    }
+    Ok(Outcome::Import(report))
+}
+
+fn verify(house: &House, events: &Events) -> Result<Outcome, Refusal> {
+    let mut progress = |done, total| {
+        events.show(Event::Verify { done, total });
+        !events.is_gone()
+    };
+    let found = house.store.verify(&mut progress).map_err(refused)?;
+    let damaged = found.damaged.len();
+    if damaged > 0 {
+        house.mirror.wake(false);
+    }
+    let titles =
+        found.damaged.iter().take(MAX_LISTED).map(|package| clip(&package.description.title));
+    Ok(Outcome::Verify(VerifyReport {
+        checked: found.checked,
+        bytes: found.bytes,
+        mended: found.mended,
+        damaged,
+        titles: titles.collect(),
+    }))
+}

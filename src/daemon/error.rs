@@ -1,0 +1,35 @@
+//! Why a daemon does not start.
+
+use crate::{
+    catalogue::CatalogueError, control::socket::SocketError, library::LibraryError,
+    mirror::MirrorError, net::listen::ListenError, store::StoreError,
+};
+
+/// What stands in the way, in the words of the room that found it.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The data folder.
+    #[error("the store does not open: {0}")]
+    Store(#[from] StoreError),
+    /// The sources.
+    #[error("the catalogue does not open: {0}")]
+    Catalogue(#[from] CatalogueError),
+    /// The downloads.
+    #[error("the mirror cannot be set up: {0}")]
+    Mirror(#[from] MirrorError),
+    /// The pages.
+    #[error("the library cannot be set up: {0}")]
+    Library(#[from] LibraryError),
+    /// A socket for pages.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The socket for the command line.
+    #[error(transparent)]
+    Control(#[from] SocketError),
+    /// The system gives no signals.
+    #[error("signals cannot be received: {0}")]
+    Signals(std::io::Error),
+    /// A bug.
+    #[error("a task of the daemon failed: {0}")]
+    Task(String),
+}

@@ -1,0 +1,88 @@
+//! The rooms, wired to one another.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, watch};
+
+use super::{ConfigFile, DaemonError};
+use crate::{
+    catalogue::Catalogue,
+    config::Config,
+    library::Library,
+    mirror::{Clients, Mirror},
+    store::{Store, StoreOptions},
+};
+
+/// Every room. What reads and commands them gets this.
+#[derive(Debug)]
+pub(super) struct House {
+    pub(super) store: Store,
+    pub(super) catalogue: Catalogue,
+    pub(super) mirror: Arc<Mirror>,
+    pub(super) library: Library,
+    pub(super) started_at: Timestamp,
+    pub(super) file: ConfigFile,
+    /// One reload at a time.
+    pub(super) reloading: Semaphore,
+    /// Keys that wait for a restart since the last reload.
+    pub(super) waiting: watch::Sender<Vec<String>>,
+    /// `control.group` in force.
+    pub(super) group: watch::Sender<Option<String>>,
+    config: Mutex<Arc<Config>>,
+    addresses: Mutex<Vec<SocketAddr>>,
+}
+
+impl House {
+    /// Opens and checks everything. Blocking.
+    pub(super) fn open(config: Config, file: ConfigFile) -> Result<Self, DaemonError> {
+        let store = Store::open(StoreOptions::of(&config.store))?;
+        let catalogue =
+            Catalogue::open(&config.school, &config.catalogue, &config.network, store.clone())?;
+        let asked = catalogue.clone();
+        let clients: Clients = Arc::new(move |source| asked.client_of(source));
+        let holdings = catalogue.holdings();
+        let mirror = Mirror::new(&config.school, &config.mirror, store.clone(), holdings, clients)?;
+        let library = Library::new(
+            &config.school,
+            &config.library,
+            store.clone(),
+            catalogue.holdings(),
+            mirror.progress(),
+        )?;
+        Ok(Self {
+            store,
+            catalogue,
+            mirror: Arc::new(mirror),
+            library,
+            started_at: Timestamp::now(),
+            file,
+            reloading: Semaphore::new(1),
+            waiting: watch::Sender::default(),
+            group: watch::Sender::new(config.control.group.clone()),
+            config: Mutex::new(Arc::new(config)),
+            addresses: Mutex::default(),
+        })
+    }
+
+    /// The configuration in force.
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_config(&self, config: Config) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Where its pages are.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn listens_on(&self, addresses: Vec<SocketAddr>) {
+        *self.addresses.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
+    }
+}

@@ -1,0 +1,119 @@
+//! A daemon at work: its tasks, and what may be asked of it from inside the process.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Bound, commands::Desk, house::House, scrub, supervise::supervise, sync};
+use crate::{
+    catalogue::Holdings,
+    control::{protocol::SourceLine, server, socket::SocketFile},
+    mirror::Progress,
+    net::serve::serve,
+};
+
+/// A box that serves. Dropped without `stop`, its tasks end with the runtime.
+#[derive(Debug)]
+pub struct Running {
+    /// Where its pages are.
+    pub addresses: Vec<SocketAddr>,
+    pub(super) house: Arc<House>,
+    pub(super) tasks: Tasks,
+    socket_file: Option<SocketFile>,
+}
+
+impl Running {
+    /// Where the mirror is.
+    pub fn mirror_progress(&self) -> watch::Receiver<Arc<Progress>> {
+        self.house.mirror.progress()
+    }
+
+    /// What the school holds.
+    pub fn holdings(&self) -> watch::Receiver<Arc<Holdings>> {
+        self.house.catalogue.holdings()
+    }
+
+    /// Asks every source now, and has the mirror fetch what is missing, outside the window too.
+    pub async fn refresh_now(&self) -> Vec<SourceLine> {
+        sync::refresh(&self.house, true).await.1
+    }
+
+    /// Takes no new connection and lets open requests finish, for as long as `network.drain`
+    /// says. `true` when everything ended within it.
+    pub async fn stop(self) -> bool {
+        let Self { house, tasks, socket_file, .. } = self;
+        // Its place is free for the next daemon before the last request has ended.
+        drop(socket_file);
+        tasks.drain(&house).await
+    }
+}
+
+/// The tasks of one daemon.
+#[derive(Debug, Clone)]
+pub(super) struct Tasks {
+    pub(super) tracker: TaskTracker,
+    pub(super) token: CancellationToken,
+}
+
+impl Tasks {
+    pub(super) fn start(bound: Bound) -> Running {
+        let Bound { house, listeners, addresses, control, socket_file } = bound;
+        let tasks = Self { tracker: TaskTracker::new(), token: CancellationToken::new() };
+        let catalogue = house.catalogue.clone();
+        tasks.supervised("catalogue", move |token| {
+            let catalogue = catalogue.clone();
+            async move { catalogue.run(token).await }
+        });
+        let mirror = house.mirror.clone();
+        tasks.supervised("mirror", move |token| {
+            let mirror = mirror.clone();
+            async move { mirror.run(token).await }
+        });
+        let library = house.library.clone();
+        tasks.supervised("library", move |token| {
+            let library = library.clone();
+            async move { library.run(token).await }
+        });
+        let scrubbed = house.clone();
+        tasks.supervised("scrub", move |token| scrub::run(scrubbed.clone(), token));
+        let (desk, group) = (tasks.desk(&house), house.group.subscribe());
+        let tracker = tasks.tracker.clone();
+        tasks.supervised("control", move |token| {
+            server::serve(control.clone(), group.clone(), desk.clone(), tracker.clone(), token)
+        });
+        let places = Arc::new(Semaphore::new(house.config().network.max_connections));
+        for listener in listeners {
+            let (library, places) = (house.library.clone(), places.clone());
+            let (tracker, token) = (tasks.tracker.clone(), tasks.token.clone());
+            tasks.tracker.spawn(serve(listener, library, places, tracker, token));
+        }
+        Running { addresses, house, tasks, socket_file }
+    }
+
+    /// Starts a task that is started again when it fails.
+    pub(super) fn supervised<F, Fut>(&self, name: &'static str, make: F)
+    where
+        F: FnMut(CancellationToken) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.tracker.spawn(supervise(name, self.token.clone(), make));
+    }
+
+    fn desk(&self, house: &Arc<House>) -> Desk {
+        let (tracker, token) = (self.tracker.clone(), self.token.clone());
+        Desk { house: house.clone(), tracker, token }
+    }
+
+    async fn drain(self, house: &House) -> bool {
+        self.token.cancel();
+        self.tracker.close();
+        let limit = house.config().network.drain.0;
+        let ended = tokio::time::timeout(limit, self.tracker.wait()).await.is_ok();
+        if !ended {
+            let left = self.tracker.len();
+            tracing::warn!(?limit, left, "not everything ended within network.drain: cut");
+        }
+        ended
+    }
+}
