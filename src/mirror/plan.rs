@@ -62,36 +62,48 @@ pub fn is_licensed(holding: &Holding, now: Timestamp) -> bool {
     holding.licences.is_empty() || holding.licences.iter().any(|licence| counts(licence, now))
 }
 
+/// Every name of a holding, the canonical one first.
+pub fn names(holding: &Holding) -> impl Iterator<Item = &str> {
+    std::iter::once(&holding.id).chain(&holding.identifiers).map(String::as_str)
+}
+
+/// Is this package of that holding? By any identifier: which of them is the canonical one changes
+/// when another source comes to know the book.
+pub fn belongs(sidecar: &Sidecar, holding: &Holding) -> bool {
+    let about = &sidecar.description;
+    names(holding)
+        .any(|name| about.holding == name || about.identifiers.iter().any(|id| id == name))
+}
+
 /// What is there already, by what an offer may be recognised by.
 struct Present<'a> {
     blobs: HashSet<&'a BlobId>,
-    versions: HashMap<(&'a str, &'a str), &'a str>,
+    /// Version texts by any identifier and by media type.
+    versions: HashMap<(&'a str, &'a str), Vec<&'a str>>,
 }
 
 impl<'a> Present<'a> {
     fn of(packages: &'a [Arc<Sidecar>]) -> Self {
-        let name = |sidecar: &'a Sidecar| {
-            (sidecar.description.holding.as_str(), sidecar.description.media_type.as_str())
-        };
-        Self {
-            blobs: packages.iter().map(|sidecar| &sidecar.blob).collect(),
-            versions: packages
-                .iter()
-                .map(|sidecar| (name(sidecar), sidecar.description.version.as_str()))
-                .collect(),
+        let mut versions: HashMap<_, Vec<_>> = HashMap::new();
+        for about in packages.iter().map(|sidecar| &sidecar.description) {
+            for name in std::iter::once(&about.holding).chain(&about.identifiers) {
+                let line = (name.as_str(), about.media_type.as_str());
+                versions.entry(line).or_default().push(about.version.as_str());
+            }
         }
+        Self { blobs: packages.iter().map(|sidecar| &sidecar.blob).collect(), versions }
     }
 
     /// A hash says it for certain. Without one the version text must be the same; an offer that
     /// has neither is satisfied by any package, since nothing could tell them apart.
-    fn has(&self, holding: &str, offer: &Offer) -> bool {
-        match &offer.sha256 {
-            Some(blob) => self.blobs.contains(blob),
-            None => self
-                .versions
-                .get(&(holding, offer.media_type.as_str()))
-                .is_some_and(|version| offer.version.is_empty() || *version == offer.version),
+    fn has(&self, holding: &Holding, offer: &Offer) -> bool {
+        if let Some(blob) = &offer.sha256 {
+            return self.blobs.contains(blob);
         }
+        names(holding)
+            .filter_map(|name| self.versions.get(&(name, offer.media_type.as_str())))
+            .flatten()
+            .any(|version| offer.version.is_empty() || *version == offer.version)
     }
 }
 
@@ -142,7 +154,7 @@ pub fn wanted(
         let counting = || holding.licences.iter().filter(|licence| counts(licence, now));
         for (media_type, offer) in best_offers(holding, now) {
             let key = Key { holding: holding.id.clone(), media_type: media_type.to_owned() };
-            if present.has(&holding.id, offer) || !seen.insert(key.clone()) {
+            if present.has(holding, offer) || !seen.insert(key.clone()) {
                 continue;
             }
             let kept = partial.get(&key).copied().unwrap_or(0);

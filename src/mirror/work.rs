@@ -215,7 +215,7 @@ impl Work<'_> {
             stall_after: config.stall_after.0,
         };
         let tried = self.failures.tries(&wanted.key);
-        let older = shelf::older(&self.mirror.store, &wanted.key).filter(|_| tried < DELTA_TRIES);
+        let older = shelf::older(&self.mirror.store, wanted).filter(|_| tried < DELTA_TRIES);
         Ok(Job {
             remote: Remote { client, url: wanted.offer.url.clone(), bounds },
             wanted: wanted.clone(),

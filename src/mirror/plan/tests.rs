@@ -106,6 +106,14 @@ fn an_offer_already_here_is_not_wanted() {
 }
 
 #[test]
+fn a_package_under_a_former_name_is_here_too() {
+    let mut book = holding("ark:/1/a", Vec::new(), vec![offer(EPUB, "2")]);
+    book.identifiers.push("isbn:1".to_owned());
+    assert!(plan(vec![book.clone()], &[sidecar("isbn:1", EPUB, "2", 7)], 0).is_empty());
+    assert_eq!(plan(vec![book], &[sidecar("isbn:2", EPUB, "2", 7)], 0).len(), 1);
+}
+
+#[test]
 fn one_offer_a_media_type_and_the_hashed_one_first() {
     let hashed = Offer { sha256: Some(BlobId([1; 32])), ..offer(EPUB, "1") };
     let offers = vec![offer(EPUB, "9"), hashed, offer(PDF, "1"), offer(PDF, "2")];
