@@ -27,7 +27,17 @@ impl Layout {
         for folder in [self.blobs(), self.incoming(), self.documents(), self.quarantine()] {
             durable::make_folder(&folder)?;
         }
-        Ok(())
+        // A process killed between making a folder and syncing its name left one that is seen, and
+        // that a power cut would take with all that is in it.
+        match self.root.parent().filter(|p| !p.as_os_str().is_empty()).map(durable::sync_folder) {
+            // Somebody else's folder, made by whoever installed the program.
+            Some(Err(StoreError::NotDurable { source, .. }))
+                if source.kind() == std::io::ErrorKind::PermissionDenied => {}
+            synced => synced.unwrap_or(Ok(()))?,
+        }
+        durable::sync_folder(&self.root)?;
+        durable::sync_folder(durable::parent(&self.blobs()))?;
+        durable::sync_folder(&self.blobs())
     }
 
     pub fn root(&self) -> &Path {
