@@ -1,30 +1,21 @@
-//! Whatever the moment at which the process is killed, what it was told is done is done.
+//! Whatever the moment at which the process is killed, what it was told is done is done. Its
+//! death takes nothing that the kernel has, whatever the disk: these tests work in memory.
 
 #[path = "support/store_ledger.rs"]
 mod store_ledger;
 #[path = "support/store_writer.rs"]
 mod store_writer;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use store_ledger::{Kill, Ledger, said, seed};
-use store_writer::{Dice, Story, Writer};
+use store_writer::{Dice, Story, Writer, memory_folder};
 
 const RANDOM_KILLS: u64 = 200;
 /// Longest life of a writer, in milliseconds.
 const LONGEST_LIFE: u64 = 150;
 /// More steps than the short story has.
 const MANY_STEPS: u64 = 2000;
-
-/// A process's death takes nothing that the kernel has, whatever the disk: memory is the fastest.
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    }
-}
 
 #[test]
 #[ignore = "the writer, started by the tests of this file"]
@@ -36,7 +27,7 @@ fn writer_child() {
 fn a_kill_at_any_step_of_the_disk_loses_nothing_acknowledged() {
     let mut acknowledged = 0;
     for step in 1..MANY_STEPS {
-        let folder = folder();
+        let folder = memory_folder();
         let (data, complaints) = (folder.path().join("data"), folder.path().join("complaints"));
         let mut ledger = Ledger::default();
         let (story, die_at) = (Story::Short, Some(step));
@@ -59,7 +50,7 @@ fn a_kill_at_any_step_of_the_disk_loses_nothing_acknowledged() {
 fn two_hundred_kills_at_random_moments_lose_nothing_acknowledged() {
     let seed = seed();
     let mut dice = Dice(seed);
-    let folder = folder();
+    let folder = memory_folder();
     let (data, complaints) = (folder.path().join("data"), folder.path().join("complaints"));
     let mut ledger = Ledger::default();
     for kill in 1..=RANDOM_KILLS {

@@ -14,39 +14,48 @@ const KEEP_TRANSFER: Duration = Duration::from_hours(14 * 24);
 const KEEP_QUARANTINE: Duration = Duration::from_hours(30 * 24);
 
 impl Store {
-    /// Removes a package: index first, then files. Whoever reads it now reads on.
+    /// Removes a package. Whoever reads it now reads on.
     pub fn remove(&self, blob: &BlobId) -> Result<(), StoreError> {
-        let mut index = self.shared.index()?;
-        self.remove_with(&mut index, blob).map(drop)
+        self.remove_bytes(blob).map(drop)
     }
 
     /// Forgets a damaged package and keeps its files for a look; it can then be fetched again.
     pub(super) fn quarantine(&self, blob: &BlobId) -> Result<(), StoreError> {
-        let mut index = self.shared.index()?;
-        self.forget(&mut index, blob)?;
-        open::set_aside(&self.shared.layout, blob)
+        let mut index = lock(&self.shared.index);
+        self.known(blob)?;
+        open::set_aside(&self.shared.layout, blob)?;
+        self.forget(&mut index, blob);
+        Ok(())
     }
 
-    fn remove_with(&self, index: &mut Index, blob: &BlobId) -> Result<u64, StoreError> {
-        let size = self.package(blob).map_or(0, |p| p.size);
-        self.forget(index, blob)?;
+    /// Files first, then the index: removing must work on a full disk, where the index cannot be
+    /// written, and a record without its file is dropped at the next opening anyway.
+    fn remove_bytes(&self, blob: &BlobId) -> Result<u64, StoreError> {
+        let mut index = lock(&self.shared.index);
+        let size = self.known(blob)?.size;
         let (path, beside) = (self.shared.layout.blob(blob), self.shared.layout.sidecar(blob));
         // Blob first: a sidecar alone is swept at the next opening, a blob alone would be a puzzle.
         durable::remove(&path)?;
-        durable::remove(&beside)?;
-        durable::sync_folder(durable::parent(&path))?;
-        Ok(size)
+        let gone =
+            durable::remove(&beside).and_then(|()| durable::sync_folder(durable::parent(&path)));
+        self.forget(&mut index, blob);
+        gone.map(|()| size)
     }
 
-    fn forget(&self, index: &mut Index, blob: &BlobId) -> Result<(), StoreError> {
-        if self.package(blob).is_none() {
-            return Err(StoreError::Unknown { blob: *blob });
-        }
-        index.forget(blob)?;
-        index.barrier()?;
+    fn known(&self, blob: &BlobId) -> Result<Arc<Sidecar>, StoreError> {
+        self.package(blob).ok_or(StoreError::Unknown { blob: *blob })
+    }
+
+    fn forget(&self, index: &mut Index, blob: &BlobId) {
         lock(&self.shared.lent).remove(blob);
         self.shared.show(self.shared.shelf().without(blob));
-        Ok(())
+        // An index that failed before is renewed from the shelf, which no longer has this one.
+        if index.distrusted() {
+            return;
+        }
+        if let Err(error) = index.forget(blob).and_then(|()| index.barrier()) {
+            tracing::warn!(%blob, %error, "removed; the index could not be told and is renewed");
+        }
     }
 
     /// Removes what is no longer needed: replaced versions past their time, transfers given up,
@@ -57,15 +66,17 @@ impl Store {
         keep: &dyn Fn(&Sidecar) -> bool,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        self.write_lendings()?;
+        if let Err(error) = self.write_lendings() {
+            // They only order evictions; making room must not wait for them.
+            tracing::warn!(%error, "the times of lending could not be recorded");
+        }
         let shelf = self.shared.shelf();
         let patience = self.shared.options.keep_replaced;
         let mut freed = 0;
         for package in shelf.packages.iter() {
             let replaced_at = shelf.replaced_at(&package.blob);
             if replaced_at.is_some_and(|at| is_past(at, patience, now)) {
-                let mut index = self.shared.index()?;
-                freed += self.remove_with(&mut index, &package.blob)?;
+                freed += self.remove_bytes(&package.blob)?;
             }
         }
         freed += self.sweep_transfers(now)?;
@@ -91,8 +102,7 @@ impl Store {
             }
             let replaced = self.shared.shelf().replaced_at(&package.blob).is_some();
             if replaced || !keep(&package) {
-                let mut index = self.shared.index()?;
-                freed += self.remove_with(&mut index, &package.blob)?;
+                freed += self.remove_bytes(&package.blob)?;
                 tracing::info!(blob = %package.blob, bytes = package.size, "evicted to make room");
             }
         }

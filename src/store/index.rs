@@ -26,7 +26,7 @@ const SCRUB_KEY: &[u8] = b"scrub";
 #[derive(Debug)]
 pub struct Index {
     path: PathBuf,
-    /// `None` only while it is dropped.
+    /// `None` when it is absent, or being dropped.
     trees: Option<Trees>,
     /// A write or sync failed: what sled believes to be on the disk may not be.
     distrusted: bool,
@@ -74,7 +74,8 @@ impl Index {
             Self::try_open(path)
         });
         let usable = opened.and_then(|index| match index.schema()? {
-            Some(INDEX_SCHEMA) => Ok((index, Found::Whole)),
+            // Damage further down shows when it is read.
+            Some(INDEX_SCHEMA) => index.readable().map(|()| (index, Found::Whole)),
             Some(newer) if newer > INDEX_SCHEMA => Err(format!("form {newer} is newer than ours")),
             _ if there => Err("it says no form".to_owned()),
             _ => index.written().map(|index| (index, Found::Empty)),
@@ -88,6 +89,11 @@ impl Index {
         }
     }
 
+    /// No index at all, where none can be made (a full disk): to be renewed before its first use.
+    pub fn absent(path: &Path) -> Self {
+        Self { path: path.to_owned(), trees: None, distrusted: true }
+    }
+
     /// Sets the folder aside and starts an empty index. No other `Index` of it may be open.
     pub fn renew(path: &Path, aside: &Path) -> Result<Self, StoreError> {
         if path.exists() {
@@ -95,7 +101,11 @@ impl Index {
             durable::sync_folder(durable::parent(path))?;
         }
         let failed = |reason| StoreError::Index { path: path.to_owned(), reason };
-        Self::try_open(path).and_then(Self::written).map_err(failed)
+        Self::try_open(path).and_then(Self::written).map_err(|reason| {
+            // Half an index: every further try would set one more aside, on a disk that may be full.
+            let _ = std::fs::remove_dir_all(path);
+            failed(reason)
+        })
     }
 
     fn try_open(path: &Path) -> Result<Self, String> {
@@ -122,6 +132,10 @@ impl Index {
     fn schema(&self) -> Result<Option<u64>, String> {
         let bytes = self.guarded(|i| i.db.get(SCHEMA_KEY))?;
         Ok(bytes.and_then(|b| <[u8; 8]>::try_from(&*b).ok()).map(u64::from_be_bytes))
+    }
+
+    fn readable(&self) -> Result<(), String> {
+        self.guarded(|i| i.packages.iter().chain(i.lent.iter()).try_for_each(|pair| pair.map(drop)))
     }
 
     fn written(mut self) -> Result<Self, String> {

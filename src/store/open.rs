@@ -29,7 +29,12 @@ impl Store {
         let held = hold(&layout)?;
         layout.make()?;
         sweep(&layout)?;
-        let (mut index, found) = Index::open(&layout.index(), &aside(&layout, "index"))?;
+        let opened = Index::open(&layout.index(), &aside(&layout, "index"));
+        let (mut index, found) = opened.unwrap_or_else(|error| {
+            // On a full disk, say. It is only a copy: packages can be lent, and removed, without.
+            tracing::error!(%error, "opened without an index: it is made again when possible");
+            (Index::absent(&layout.index()), Found::Empty)
+        });
         let packages = reconcile(&layout, &mut index, found)?;
         let lent = index.lendings().unwrap_or_default().into_iter().collect();
         Ok(Self {
@@ -51,6 +56,7 @@ impl Store {
         let mut index = lock(&self.shared.index);
         self.shared.renew(&mut index)?;
         let packages = reconcile(&self.shared.layout, &mut index, Found::Empty)?;
+        index.barrier()?;
         let count = packages.len();
         self.shared.show(Shelf::of(packages));
         Ok(count)
@@ -126,27 +132,51 @@ fn reconcile(
     let mut packages = Vec::with_capacity(on_disk.len());
     for (blob, size) in &on_disk {
         let known = recorded.get(blob);
-        if let Some(known) = known.filter(|k| k.size == *size && layout.sidecar(blob).exists()) {
+        let right = known.filter(|k| k.size == *size && newer_sidecar(layout, k).is_none());
+        if let Some(known) = right {
             packages.push(Arc::new(known.clone()));
             continue;
         }
         changed = true;
         if let Some(package) = adopt(layout, blob, *size, known)? {
-            index.put(&package)?;
+            record(index, |index| index.put(&package));
             packages.push(Arc::new(package));
         } else {
-            index.forget(blob)?;
+            record(index, |index| index.forget(blob));
         }
     }
     for blob in recorded.keys().filter(|blob| !on_disk.contains_key(blob)) {
         tracing::warn!(%blob, "a package on record has no file: it is to be fetched again");
         changed = true;
-        index.forget(blob)?;
+        record(index, |index| index.forget(blob));
     }
     if changed {
-        index.barrier()?;
+        record(index, Index::barrier);
     }
     Ok(packages)
+}
+
+/// Tells the index something that the files say already. One that fails is distrusted, and renewed
+/// from the shelf before its next use: that must not keep the packages from being lent.
+fn record(index: &mut Index, tell: impl FnOnce(&mut Index) -> Result<(), StoreError>) {
+    if !index.distrusted()
+        && let Err(error) = tell(index)
+    {
+        tracing::warn!(%error, "the index could not be told what is in the store");
+    }
+}
+
+/// The sidecar's word against the index's: sled drops a damaged tail of its log in silence and is
+/// then as it was before, so the later of the two is right. A sidecar that is lost or says nothing
+/// is written again; where that fails, the scrub tries later.
+fn newer_sidecar(layout: &Layout, known: &Sidecar) -> Option<Sidecar> {
+    if let Ok(Some(read)) = sidecar::read(layout, &known.blob) {
+        return Some(read).filter(|r| r.size == known.size && r.stored_at > known.stored_at);
+    }
+    if let Err(error) = sidecar::write(layout, known) {
+        tracing::warn!(blob = %known.blob, %error, "a damaged sidecar could not be written again");
+    }
+    None
 }
 
 /// A blob whose record, sidecar and file do not agree: kept when a description of it is left and
@@ -157,11 +187,12 @@ fn adopt(
     size: u64,
     known: Option<&Sidecar>,
 ) -> Result<Option<Sidecar>, StoreError> {
-    let described = match sidecar::read(layout, blob)? {
-        Some(read) => Some(read),
-        None => known.cloned().map(|k| sidecar::write(layout, &k).map(|()| k)).transpose()?,
+    // What is on record is of no use here: it has another size, or is older.
+    let described = match sidecar::read(layout, blob) {
+        Err(StoreError::Io { .. }) => None,
+        read => read?,
     };
-    if let Some(package) = described.filter(|d| d.size == size) {
+    if let Some(package) = described.or_else(|| known.cloned()).filter(|d| d.size == size) {
         return Ok(Some(package));
     }
     tracing::warn!(%blob, size, "a blob without a true description is set aside");

@@ -88,6 +88,16 @@ impl Writer<'_> {
     }
 }
 
+/// A folder in memory where there is one: what a test harms itself needs no true disk.
+pub fn memory_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
+}
+
 /// Opens a store as every one of these tests does.
 pub fn open(folder: &Path) -> Result<Store, StoreError> {
     let (path, keep_replaced) = (folder.to_owned(), Duration::from_hours(1));
