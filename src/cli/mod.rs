@@ -2,6 +2,7 @@
 
 mod ask;
 mod check_config;
+mod demo;
 mod exit;
 mod run;
 mod show;
@@ -98,6 +99,8 @@ enum Command {
     /// Look after the packages on disk.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Run a whole demo school on this machine: GAR, distributor, twelve manuals, a link to cut.
+    Demo(demo::DemoArguments),
     /// Have the daemon read its settings again; a bad file leaves the old ones in force.
     Reload,
 }
@@ -120,6 +123,7 @@ pub fn carry_out(arguments: Arguments) -> Exit {
         Command::CheckConfig { file } => {
             return check_config::check(&[file], common.json);
         }
+        Command::Demo(arguments) => return demo::show(arguments),
         Command::Status => Words::Status,
         Command::Sync { no_wait, now } => Words::Sync { wait: !no_wait, ignore_window: now },
         Command::Import { folder } => match std::path::absolute(&folder) {
