@@ -1,5 +1,7 @@
 //! The command line: what a person reads, what a script parses, and the codes it ends with.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod support;
 
 use std::{

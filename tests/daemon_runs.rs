@@ -1,5 +1,7 @@
 //! The daemon's life: checked before it binds, ready when it says so, alive, reloaded, drained.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod daemon_support;
 mod support;
 

@@ -1,5 +1,7 @@
 //! The systemd units: systemd understands them, and the service may do little.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -63,7 +63,7 @@ enum Command {
     ///
     /// Everything is checked before a port is open. Listening sockets passed by systemd are used
     /// in place of `network.listen` and `control.socket`. The log goes to standard error;
-    /// PREAU_LOG chooses its detail, as in PREAU_LOG=debug or PREAU_LOG=info,preau::mirror=debug.
+    /// `PREAU_LOG` chooses its detail, as in `PREAU_LOG=debug` or `PREAU_LOG=info,preau::mirror=debug`.
     Run,
     /// Check a configuration and say where it is wrong: file, line, column, what was expected.
     CheckConfig {

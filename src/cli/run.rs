@@ -85,22 +85,21 @@ fn say_warnings(report: &Report) {
 
 fn exit(error: &DaemonError) -> Exit {
     match error {
-        DaemonError::Store(StoreError::InUse { .. })
-        | DaemonError::Control(SocketError::InUse { .. }) => Exit::Unavailable,
-        DaemonError::Store(StoreError::Newer { .. }) => Exit::Data,
+        DaemonError::Listen(ListenError::Bind { source, .. }) => match source.kind() {
+            io::ErrorKind::PermissionDenied => Exit::NoPermission,
+            io::ErrorKind::AddrNotAvailable => Exit::Config,
+            _ => Exit::Unavailable,
+        },
         DaemonError::Store(StoreError::Io { source, .. })
         | DaemonError::Control(SocketError::Io { source, .. })
-        | DaemonError::Listen(ListenError::Bind { source, .. })
             if source.kind() == io::ErrorKind::PermissionDenied =>
         {
             Exit::NoPermission
         }
-        DaemonError::Listen(ListenError::Bind { source, .. })
-            if source.kind() == io::ErrorKind::AddrNotAvailable =>
-        {
-            Exit::Config
-        }
-        DaemonError::Listen(_) => Exit::Unavailable,
+        DaemonError::Listen(_)
+        | DaemonError::Store(StoreError::InUse { .. })
+        | DaemonError::Control(SocketError::InUse { .. }) => Exit::Unavailable,
+        DaemonError::Store(StoreError::Newer { .. }) => Exit::Data,
         DaemonError::Store(_) => Exit::Io,
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Catalogue(_)

@@ -18,6 +18,7 @@ const LIVE: [&str; 4] = ["catalogue", "mirror", "network.drain", "control.group"
 
 impl Config {
     /// This configuration with what a running daemon can take up from `new`.
+    #[must_use]
     pub fn with_live(&self, new: &Self) -> Self {
         Self {
             catalogue: new.catalogue.clone(),

@@ -2,13 +2,14 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
-use super::{ConfigFile, DaemonError};
+use super::DaemonError;
 use crate::{
     catalogue::Catalogue,
     config::Config,
@@ -25,7 +26,8 @@ pub(super) struct House {
     pub(super) mirror: Arc<Mirror>,
     pub(super) library: Library,
     pub(super) started_at: Timestamp,
-    pub(super) file: ConfigFile,
+    /// Where the configuration is read again from.
+    pub(super) file: Option<PathBuf>,
     /// One reload at a time.
     pub(super) reloading: Semaphore,
     /// Keys that wait for a restart since the last reload.
@@ -38,7 +40,7 @@ pub(super) struct House {
 
 impl House {
     /// Opens and checks everything. Blocking.
-    pub(super) fn open(config: Config, file: ConfigFile) -> Result<Self, DaemonError> {
+    pub(super) fn open(config: Config, file: Option<PathBuf>) -> Result<Self, DaemonError> {
         let store = Store::open(StoreOptions::of(&config.store))?;
         let catalogue =
             Catalogue::open(&config.school, &config.catalogue, &config.network, store.clone())?;

@@ -15,11 +15,7 @@ mod scrub;
 mod supervise;
 mod sync;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use tokio::net::{TcpListener, UnixListener};
 
@@ -99,6 +95,3 @@ pub async fn start(config: Config) -> Result<Running, DaemonError> {
     let daemon = built.map_err(|error| DaemonError::Task(error.to_string()))??;
     Ok(daemon.bind(Inherited::default())?.start())
 }
-
-/// Where a configuration is read again from.
-type ConfigFile = Option<PathBuf>;

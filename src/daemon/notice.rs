@@ -1,4 +1,4 @@
-//! What the service manager is told: `READY=1`, `WATCHDOG=1`, `STATUS=…` (sd_notify(3)). Without
+//! What the service manager is told: `READY=1`, `WATCHDOG=1`, `STATUS=…` (`sd_notify(3)`). Without
 //! a service manager nothing is sent.
 
 use std::{sync::Arc, time::Duration};

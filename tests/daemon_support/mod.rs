@@ -1,5 +1,7 @@
 //! A daemon whose notices, signals and log a test follows.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     fs,
     net::SocketAddr,
