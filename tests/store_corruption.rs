@@ -1,6 +1,8 @@
 //! A disk that changes bytes or loses files: what is damaged is found, set aside and fetched
 //! again; what can be made again is made again; everything else stays.
 
+#![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
+
 #[path = "support/store_writer.rs"]
 mod store_writer;
 
@@ -190,7 +192,7 @@ const HARMS: [Harm; 12] = [
         on_files(index, "snap.", |f| fs::write(f, filled(&mut Dice(9), 500)).unwrap());
     }),
     ("its settings overwritten", |index, dice| {
-        fs::write(index.join("conf"), filled(dice, 60)).unwrap()
+        fs::write(index.join("conf"), filled(dice, 60)).unwrap();
     }),
 ];
 

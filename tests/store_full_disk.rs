@@ -1,5 +1,7 @@
 //! A disk that fills up: a clear error, nothing lost, and work again when there is room.
 
+#![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
+
 #[path = "support/store_writer.rs"]
 mod store_writer;
 

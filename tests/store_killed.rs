@@ -1,6 +1,8 @@
 //! Whatever the moment at which the process is killed, what it was told is done is done. Its
 //! death takes nothing that the kernel has, whatever the disk: these tests work in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
+
 #[path = "support/store_ledger.rs"]
 mod store_ledger;
 #[path = "support/store_writer.rs"]

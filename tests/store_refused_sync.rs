@@ -1,6 +1,8 @@
 //! A disk that refuses `fsync` never makes the store say "done" of what may be lost, and the
 //! store goes on, without a restart, when the disk does.
 
+#![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
+
 #[path = "support/store_writer.rs"]
 mod store_writer;
 

@@ -71,7 +71,7 @@ impl Ledger {
         loop {
             let patience = match when {
                 Kill::After(delay) => delay.saturating_sub(begun.elapsed()),
-                _ => PATIENCE,
+                Kill::Never => PATIENCE,
             };
             match lines.recv_timeout(patience) {
                 Ok(line) => self.hear(&line),
@@ -86,7 +86,9 @@ impl Ledger {
                 }
             }
         }
-        lines.iter().for_each(|line| self.hear(&line));
+        for line in lines {
+            self.hear(&line);
+        }
         let status = child.wait().unwrap();
         let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
         assert!(killed || self.ended, "the writer: {status}; it complained: {}", said(complaints));

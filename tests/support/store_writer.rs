@@ -104,7 +104,7 @@ pub fn open(folder: &Path) -> Result<Store, StoreError> {
     Store::open(StoreOptions { path, quota: None, reserve: 0, keep_replaced })
 }
 
-/// A small generator of numbers that is the same everywhere (SplitMix64).
+/// A small generator of numbers that is the same everywhere (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Dice(pub u64);
 
