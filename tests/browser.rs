@@ -62,6 +62,8 @@ async fn find(client: &Client, home: &str, words: &str) -> String {
     let field = client.find(Locator::Css("form[role=search] input[name=q]")).await.unwrap();
     field.send_keys(words).await.unwrap();
     client.find(Locator::Css("form[role=search] button")).await.unwrap().click().await.unwrap();
+    // The shelf has links to books too: wait for what only the search's page has.
+    client.wait().for_element(Locator::Css("main [role=status]")).await.unwrap();
     client
         .wait()
         .for_element(Locator::Css("main a[href^='/livre/']"))

@@ -46,7 +46,7 @@ fn every_epub_is_mirrored_and_read_to_its_last_resource() {
         assert_eq!(sha256(&whole.body), blob, "{title} arrived changed");
         resources += read_whole(&school, blob);
     }
-    assert!(resources > 80, "only {resources} resources were read");
+    assert!(resources > 70, "only {resources} resources were read");
 }
 
 /// Reads every resource that a package's manifest names; returns how many.
