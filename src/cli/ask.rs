@@ -22,6 +22,10 @@ pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
         Event::Holdings(part) => holdings.extend(part),
         event => show.event(&event),
     });
+    if let Ok(Outcome::Sync(report)) = &outcome {
+        // What came last came after the last event.
+        show.event(&Event::Moving(report.moving.clone()));
+    }
     show.end();
     match outcome {
         Ok(outcome) if json => {
