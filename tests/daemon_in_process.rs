@@ -1,5 +1,7 @@
 //! A whole box inside another program, as the demonstration has it.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
+
 use std::{io::ErrorKind, path::Path};
 
 use preau::{config::Config, daemon};

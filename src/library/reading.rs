@@ -129,8 +129,11 @@ pub fn contents(publication: &Publication, blob: &BlobId) -> Vec<Line> {
         order.iter().enumerate().map(|(n, item)| (item.path.as_str(), n + 1)).collect();
     let mut lines = Vec::new();
     flatten(&publication.contents, 0, &mut lines, &|href| {
-        let (path, anchor) = href.split_once('#').unwrap_or((href, ""));
-        let page = format!("/lire/{blob}/{}", places.get(path)?);
+        let (rest, anchor) = href.split_once('#').unwrap_or((href, ""));
+        // The parameters of a SCORM item are not part of its path.
+        let path = rest.split_once('?').map_or(rest, |(path, _)| path);
+        let place = places.get(rest).or_else(|| places.get(path))?;
+        let page = format!("/lire/{blob}/{place}");
         if anchor.is_empty() {
             return Some(page);
         }

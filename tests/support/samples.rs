@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use preau::store::BlobId;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -51,5 +52,5 @@ pub fn publish_epubs(origin: &Origin, samples: &Path) -> usize {
 
 /// The SHA-256 of some bytes, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    BlobId(Sha256::digest(bytes).into()).to_string()
 }
