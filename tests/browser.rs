@@ -3,6 +3,12 @@
 //!
 //! Ignored by a plain `cargo test`, because they need Chromium: `scripts/test` runs them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod support;
 
 use std::{fs, path::PathBuf};

@@ -1,5 +1,11 @@
 //! Plan B: an order and its packages on a stick reach the store and the shelf.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod support;
 
 use std::{fs, path::Path, time::Duration};

@@ -1,6 +1,12 @@
 //! Every real GAR answer and OPDS feed is read to the titles it holds, with nothing refused
 //! silently.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod support;
 
 use std::fs;

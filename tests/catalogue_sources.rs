@@ -1,5 +1,11 @@
 //! Sources that answer in pages, in part, wrongly or not at all: the shelf never suffers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod support;
 
 use std::sync::Arc;
@@ -81,9 +87,12 @@ async fn one_school_that_fails_keeps_its_part_and_is_named() {
         source.asked(),
         ["GET /ressources/QTA=/0670007U/p", "GET /ressources/QTA=/0561622J/p"]
     );
-    source.answer(|line, _| match line.contains("/0670007U/") {
-        true => (200, JSON, list(&[resource("ark:/1/b", "Lycée")])),
-        false => (503, "text/plain", "maintenance".to_owned()),
+    source.answer(|line, _| {
+        if line.contains("/0670007U/") {
+            (200, JSON, list(&[resource("ark:/1/b", "Lycée")]))
+        } else {
+            (503, "text/plain", "maintenance".to_owned())
+        }
     });
     let states = catalogue.refresh(at(2000)).await;
     let failure = state(&states, "doc").failure.as_deref().unwrap();
@@ -159,9 +168,12 @@ async fn a_server_that_ignores_paging_is_not_asked_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let page: Vec<_> = (0..5000).map(subscription).collect();
     let page = json!({"abonnements": page}).to_string();
-    let source = Source::start(move |line, _| match line.contains("decompte") {
-        true => (404, JSON, String::new()),
-        false => (200, JSON, page.clone()),
+    let source = Source::start(move |line, _| {
+        if line.contains("decompte") {
+            (404, JSON, String::new())
+        } else {
+            (200, JSON, page.clone())
+        }
     })
     .await;
     let settings =
@@ -317,9 +329,12 @@ async fn counts_that_cannot_be_had_stay_what_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let page = json!({"abonnements": [subscription(1), subscription(2)]}).to_string();
     let answers = |page: String, status, counts: &'static str| {
-        move |line: &str, _: &str| match line.contains("decompte") {
-            true => (status, "text/csv", counts.to_owned()),
-            false => (200, JSON, page.clone()),
+        move |line: &str, _: &str| {
+            if line.contains("decompte") {
+                (status, "text/csv", counts.to_owned())
+            } else {
+                (200, JSON, page.clone())
+            }
         }
     };
     let counts = "0670007U;s1;null;ark:/1/1;30;0;0;0\n0670007U;s2;null;ark:/1/2;7;0;0;0\n";

@@ -1,5 +1,11 @@
 //! A wrong `preau.toml` is refused with the place and what was expected.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 use preau::config::{Config, Finding};
 
 const SCHOOL: &str = "[school]\nuai = \"0510035L\"\nname = \"Lycée\"\n";

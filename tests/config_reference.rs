@@ -3,6 +3,12 @@
 //! The keys of the code are seen through serde: a `Config` made of the whole reference is
 //! serialized, which names every field of every section, those without a value as null.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use preau::config::Config;
@@ -61,7 +67,7 @@ fn keys() -> Vec<Key> {
     for line in REFERENCE.lines() {
         match setting(line) {
             Some(header) if header.starts_with('[') => {
-                section = header.trim_matches(['[', ']']).to_owned();
+                header.trim_matches(['[', ']']).clone_into(&mut section);
             }
             Some(setting) => {
                 let (name, value) = setting.split_once(" = ").unwrap();

@@ -1,6 +1,12 @@
 //! A new version of a manual moves what changed, and nothing else; an origin that will not have it
 //! so is asked for the whole.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod mirror_support;
 
 use std::{

@@ -1,6 +1,12 @@
 //! What readers get: resources straight from the zip, packages in parts, pages in two languages,
 //! search that forgives, and a feed for their apps.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod library_support;
 mod publication_support;
 mod support;

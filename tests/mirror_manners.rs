@@ -1,5 +1,11 @@
 //! The mirror keeps to the hours, the rate and the room it is given, and says what holds it back.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod mirror_support;
 
 use std::time::Duration;
@@ -25,7 +31,7 @@ fn another_hour() -> (TimeWindow, String) {
 
 /// A holding assigned to so many pupils; its licence may be over.
 fn licensed(id: &str, pupils: u64, over: bool, offers: Vec<Offer>) -> Holding {
-    let until = over.then(|| jiff::Timestamp::UNIX_EPOCH);
+    let until = over.then_some(jiff::Timestamp::UNIX_EPOCH);
     let licence = Licence {
         id: id.to_owned(),
         from: None,

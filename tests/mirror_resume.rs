@@ -1,5 +1,11 @@
 //! A download goes on where it was cut, whatever cut it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod mirror_support;
 
 use std::time::Duration;

@@ -1,6 +1,12 @@
 //! The client proves who it is to the origin meant, and to no other: client certificates and
 //! tokens over real TLS.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method};

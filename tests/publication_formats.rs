@@ -1,5 +1,11 @@
 //! Every format that distributors ship opens, with its reading order, contents and cover.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod publication_support;
 mod support;
 

@@ -1,5 +1,11 @@
 //! The real EPUBs open, their manifests keep Readium's schema, and every resource arrives whole.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod publication_support;
 mod support;
 

@@ -1,6 +1,12 @@
 //! Every real sample (EPUBs, GAR answers, OPDS feeds) goes through the whole box: catalogue,
 //! mirror, publication and library.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,12 @@
 //! The store keeps packages: resumed at any byte, replaced by newer ones, evicted in order,
 //! within its quota.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +23,7 @@ fn open(folder: &TempDir, quota: Option<u64>) -> Store {
 }
 
 fn bytes(seed: u8, length: usize) -> Vec<u8> {
-    (0..length).map(|i| (i * 7 + i / 251) as u8 ^ seed).collect()
+    (0..length).map(|i| u8::try_from((i * 7 + i / 251) % 256).unwrap() ^ seed).collect()
 }
 
 fn hash(bytes: &[u8]) -> BlobId {

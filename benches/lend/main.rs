@@ -2,6 +2,8 @@
 //!
 //! Peers take turns, round by round, so that a machine that slows down slows all of them.
 
+#![allow(clippy::cast_precision_loss, reason = "figures for people")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

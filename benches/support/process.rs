@@ -36,17 +36,22 @@ impl Server {
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let begun = Instant::now();
-        let mut child =
-            command.spawn().with_context(|| format!("starting {:?}", command.get_program()))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("starting {}", command.get_program().display()))?;
         loop {
             if TcpStream::connect(address).is_ok() {
                 return Ok(Self { child, address, started_in: begun.elapsed() });
             }
             if let Some(status) = child.try_wait()? {
-                bail!("{:?} ended with {status}: see {}", command.get_program(), log.display());
+                bail!(
+                    "{} ended with {status}: see {}",
+                    command.get_program().display(),
+                    log.display()
+                );
             }
             if begun.elapsed() > START_LIMIT {
-                bail!("{:?} does not answer: see {}", command.get_program(), log.display());
+                bail!("{} does not answer: see {}", command.get_program().display(), log.display());
             }
             #[allow(clippy::disallowed_methods, reason = "a benchmark has no runtime to hold up")]
             std::thread::sleep(Duration::from_millis(1));

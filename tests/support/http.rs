@@ -70,7 +70,7 @@ impl Page {
 fn unchunk(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     loop {
-        let line = rest.windows(2).position(|w| w == b"\r\n").expect("a chunk size line");
+        let line = rest.windows(2).position(|w| w == b"\r\n").unwrap();
         let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
         rest = &rest[line + 2..];
         if size == 0 {
