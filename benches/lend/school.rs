@@ -53,7 +53,7 @@ impl School {
             work: work.to_owned(),
             package_url: format!("/p/{package}/package"),
             page_url: format!("/p/{epub}/r/{PAGE_PATH}"),
-            kiwix_page: "/content/manuel/page.html".to_owned(),
+            kiwix_page: "/manuel/A/page.html".to_owned(),
         })
     }
 
