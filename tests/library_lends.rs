@@ -122,6 +122,29 @@ fn a_reader_finds_a_book_and_turns_its_pages() {
 }
 
 #[test]
+fn a_contents_line_leads_to_a_page_outside_the_reading_order() {
+    let lender = Lender::start();
+    let page = |text: &str| format!("<!DOCTYPE html><html lang=\"fr\"><body>{text}</body></html>");
+    let start =
+        page("<a href=\"lecons/un.html#b\">Leçon 1</a> <a href=\"http://x.org/\">Ailleurs</a>");
+    let lesson = page("<p id=\"b\">Le texte.</p>");
+    let entries = [("index.html", start.as_str()), ("lecons/un.html", lesson.as_str())];
+    let mut bytes = Vec::new();
+    publication_support::zip_of(&entries).read_to_end(&mut bytes).unwrap();
+    let blob = lender.put_as("application/zip", "a", "Site", &bytes);
+    let reader = lender.get(&format!("/lire/{blob}/1"), "").text();
+    let line = format!("/lire/{blob}/1?ouvrir=lecons%2Fun.html%23b");
+    assert!(reader.contains(&format!("href=\"{line}\"")), "{reader}");
+    let opened = lender.get(&line, "").text();
+    let frame = format!("src=\"/p/{blob}/r/lecons/un.html#b\"");
+    assert!(opened.contains(&frame), "{opened}");
+    for nowhere in ["http%3A%2F%2Fx.org%2F", "..%2F..%2Faide", "javascript%3Aalert(1)", "absent"] {
+        let page = lender.get(&format!("/lire/{blob}/1?ouvrir={nowhere}"), "").text();
+        assert!(page.contains(&format!("src=\"/p/{blob}/r/index.html\"")), "{nowhere}: {page}");
+    }
+}
+
+#[test]
 fn a_reader_chooses_a_language_and_keeps_it() {
     let lender = Lender::start();
     assert!(lender.get("/", "Accept-Language: en-GB\r\n").text().contains("<html lang=\"en\">"));

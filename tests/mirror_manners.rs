@@ -46,11 +46,7 @@ fn licensed(id: &str, pupils: u64, over: bool, offers: Vec<Offer>) -> Holding {
 #[tokio::test(flavor = "multi_thread")]
 async fn outside_the_window_nothing_moves_and_it_says_so() {
     let content = Content::of(&noise(1, SIZE), "v");
-    let origin = Origin::start({
-        let content = content.clone();
-        move |asked| good(&content, asked)
-    })
-    .await;
+    let origin = origin_of(&content).await;
     let folder = tempfile::tempdir().unwrap();
     let (window, start) = another_hour();
     let config = config::Mirror { window: vec![window], ..patient() };
@@ -144,6 +140,12 @@ async fn room_is_made_of_what_is_no_longer_licensed_and_of_nothing_else() {
     site.stop().await;
 }
 
+/// An origin that gives this content, whole or in part.
+async fn origin_of(content: &Content) -> Origin {
+    let content = content.clone();
+    Origin::start(move |asked| good(&content, asked)).await
+}
+
 /// An origin that sends some bytes and goes silent, until asked for the rest.
 async fn slow_origin(content: &Content) -> Origin {
     let content = content.clone();
@@ -194,11 +196,7 @@ async fn what_is_no_longer_wanted_stops() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_holdings_of_the_same_bytes_are_fetched_once_each_at_most() {
     let content = Content::of(&noise(1, SIZE), "v");
-    let origin = Origin::start({
-        let content = content.clone();
-        move |asked| good(&content, asked)
-    })
-    .await;
+    let origin = origin_of(&content).await;
     let folder = tempfile::tempdir().unwrap();
     let site = Site::start(folder.path(), &patient());
     let bare = |path| Offer { sha256: None, ..offer(&origin.url(path), &content) };
@@ -214,11 +212,7 @@ async fn a_cut_link_is_one_fault_and_not_as_many_as_there_are_packages() {
     // Nobody listens there any more.
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let content = Content::of(&noise(1, SIZE), "v");
-    let origin = Origin::start({
-        let content = content.clone();
-        move |asked| good(&content, asked)
-    })
-    .await;
+    let origin = origin_of(&content).await;
     let folder = tempfile::tempdir().unwrap();
     let site = Site::start(folder.path(), &patient());
     let book = |i: u8| {

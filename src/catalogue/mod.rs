@@ -56,6 +56,25 @@ pub struct Holding {
 }
 
 impl Holding {
+    /// A holding of which nothing is known but its identifier and its title.
+    pub fn titled(id: &str, title: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            identifiers: vec![id.to_owned()],
+            title: title.to_owned(),
+            publisher: None,
+            language: None,
+            subjects: Vec::new(),
+            levels: Vec::new(),
+            description: None,
+            manual: true,
+            cover: None,
+            online: None,
+            licences: Vec::new(),
+            offers: Vec::new(),
+        }
+    }
+
     /// Pupils it is assigned to, over all licences.
     pub fn assigned_pupils(&self) -> u64 {
         self.licences.iter().map(|l| l.assigned_pupils).sum()

@@ -84,14 +84,15 @@ async fn show(
         let bytes = reader.read(&format!("lire/{}/1", one.written.sha256)).await?;
         println!("  still read: {} ({} bytes of page 1)", one.manual.title, bytes.len());
     }
-    invite(&school);
+    invite(&school)?;
     obey(peers, &mut school).await?;
     school.stop().await
 }
 
-fn invite(school: &BoxProcess) {
+fn invite(school: &BoxProcess) -> Result<()> {
     let (address, socket) = (school.address, school.socket());
-    let socket = socket.display();
+    let (socket, program) = (socket.display(), std::env::current_exe()?);
+    let preau = program.display();
     println!(
         "\nThe school is yours.\n\n\
          Open in a browser\n\
@@ -99,9 +100,9 @@ fn invite(school: &BoxProcess) {
         \x20 http://{address}/aide        help\n\
         \x20 http://{address}/opds        the catalogue for reading apps\n\n\
          Try in another terminal\n\
-        \x20 preau status   --socket {socket}\n\
-        \x20 preau holdings --socket {socket}\n\
-        \x20 preau sync     --socket {socket}\n\n\
+        \x20 {preau} status   --socket {socket}\n\
+        \x20 {preau} holdings --socket {socket}\n\
+        \x20 {preau} sync     --socket {socket}\n\n\
          Type here, then Enter\n\
         \x20 cut        cut the Internet (it is cut now)\n\
         \x20 restore    mend it\n\
@@ -109,6 +110,7 @@ fn invite(school: &BoxProcess) {
         \x20 new        publish a new edition of a manual, then: restore, preau sync\n\
         \x20 quit       end the demo\n"
     );
+    Ok(())
 }
 
 /// Does what is typed until `quit`, Ctrl-C, or SIGTERM. Without a terminal it waits for those.

@@ -58,7 +58,8 @@ struct ReaderPage<'a> {
     contents: Vec<Line>,
 }
 
-/// `/lire/{blob}/{page}`, pages counted from 1; `?ancre=` leads to a place in it.
+/// `/lire/{blob}/{page}`, pages counted from 1; `?ouvrir=` names a place of the package to show in
+/// the stead of the page: a fragment of it, or a document outside the reading order.
 pub async fn read(
     State(shared): State<Arc<Shared>>,
     Path((blob, number)): Path<(String, usize)>,
@@ -103,7 +104,7 @@ pub async fn read(
         previous: (number > 1).then(|| turned(number - 1)),
         next: (number < order.len()).then(|| turned(number + 1)),
         viewport: item.viewport.filter(|_| publication.kind == Kind::EpubFixed),
-        src: source(&blob, item, asked.value("ancre")),
+        src: source(&publication, &blob, item, asked.value("ouvrir")),
         frame_title: say
             .say_with_two("page-frame", ("title", title.to_owned().into()), ("page", number.into()))
             .into_owned(),
@@ -113,13 +114,17 @@ pub async fn read(
     page(&asked, StatusCode::OK, &content)
 }
 
-fn source(blob: &BlobId, item: &Item, anchor: &str) -> String {
-    let mut address = format!("/p/{blob}/r/{}", encode_path(&item.path));
-    if !anchor.is_empty() {
-        address.push('#');
-        address.push_str(&encode_path(anchor));
+/// The address of a page, or of the place of the package that was asked for, if there is one.
+fn source(publication: &Publication, blob: &BlobId, item: &Item, place: &str) -> String {
+    if publication.resource(path_of(place)).is_some() {
+        return publication.address(&format!("/p/{blob}/"), place);
     }
-    address
+    format!("/p/{blob}/r/{}", encode_path(&item.path))
+}
+
+/// A reference without its query and fragment.
+fn path_of(href: &str) -> &str {
+    href.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// The table of contents, each line leading to a page of the reader.
@@ -129,16 +134,14 @@ pub fn contents(publication: &Publication, blob: &BlobId) -> Vec<Line> {
         order.iter().enumerate().map(|(n, item)| (item.path.as_str(), n + 1)).collect();
     let mut lines = Vec::new();
     flatten(&publication.contents, 0, &mut lines, &|href| {
-        let (rest, anchor) = href.split_once('#').unwrap_or((href, ""));
-        // The parameters of a SCORM item are not part of its path.
-        let path = rest.split_once('?').map_or(rest, |(path, _)| path);
-        let place = places.get(rest).or_else(|| places.get(path))?;
-        let page = format!("/lire/{blob}/{place}");
-        if anchor.is_empty() {
-            return Some(page);
+        if let Some(place) = places.get(href) {
+            return Some(format!("/lire/{blob}/{place}"));
         }
-        let anchor: String = url::form_urlencoded::byte_serialize(anchor.as_bytes()).collect();
-        Some(format!("{page}?ancre={anchor}"))
+        // A fragment, or a page of a web site, which has only its start in the reading order.
+        let place = places.get(path_of(href)).copied().unwrap_or(1);
+        publication.resource(path_of(href))?;
+        let open: String = url::form_urlencoded::byte_serialize(href.as_bytes()).collect();
+        Some(format!("/lire/{blob}/{place}?ouvrir={open}"))
     });
     lines
 }

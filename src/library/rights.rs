@@ -1,8 +1,8 @@
-//! Who may read what: for now, everyone on the school's network may read what the school holds
-//! for everyone. Pure: a holding and a moment in, a right out.
+//! Who may read what: everyone on the school's network may read what the school holds for
+//! everyone. Pure: a holding and a moment in, a right out.
 //!
-//! Personal rights (a manual for teachers only, a licence for one class) need to know who asks;
-//! until then what is not for all pupils is shown and not lent.
+//! Not here: personal rights (a manual for teachers only, a licence for one class), which need to
+//! know who asks. What is not for all pupils is shown, and not lent.
 
 use jiff::Timestamp;
 
@@ -84,21 +84,7 @@ mod tests {
     }
 
     fn holding(licences: Vec<Licence>) -> Holding {
-        Holding {
-            id: "ark:/49591/x".into(),
-            identifiers: vec![],
-            title: "x".into(),
-            publisher: None,
-            language: None,
-            subjects: vec![],
-            levels: vec![],
-            description: None,
-            manual: true,
-            cover: None,
-            online: None,
-            licences,
-            offers: vec![],
-        }
+        Holding { licences, ..Holding::titled("ark:/49591/x", "x") }
     }
 
     #[test]

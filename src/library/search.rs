@@ -118,19 +118,11 @@ mod tests {
     fn shelf(titles: &[&str]) -> Shelf {
         let all = titles.iter().map(|title| {
             std::sync::Arc::new(Holding {
-                id: format!("isbn:{title}"),
                 identifiers: vec!["isbn:9782013233958".into()],
-                title: (*title).into(),
                 publisher: Some("Éditions du Préau".into()),
-                language: None,
                 subjects: vec!["mathématiques".into()],
                 levels: vec!["seconde".into()],
-                description: None,
-                manual: true,
-                cover: None,
-                online: None,
-                licences: vec![],
-                offers: vec![],
+                ..Holding::titled(&format!("isbn:{title}"), title)
             })
         });
         Shelf::of(&Holdings { all: all.collect(), sources: vec![] }, &[], &[])

@@ -168,19 +168,9 @@ fn reading_rank(media_type: &str) -> u8 {
 fn described(package: &Sidecar) -> Holding {
     let about = &package.description;
     Holding {
-        id: about.holding.clone(),
         identifiers: about.identifiers.clone(),
-        title: about.title.clone(),
         publisher: about.publisher.clone(),
-        language: None,
-        subjects: Vec::new(),
-        levels: Vec::new(),
-        description: None,
-        manual: true,
-        cover: None,
-        online: None,
-        licences: Vec::new(),
-        offers: Vec::new(),
+        ..Holding::titled(&about.holding, &about.title)
     }
 }
 
@@ -190,10 +180,8 @@ mod tests {
     use crate::store::Description;
 
     fn holding(id: &str, others: &[&str], title: &str) -> Arc<Holding> {
-        let package = package(0, id, "");
-        let mut holding = described(&package);
+        let mut holding = Holding::titled(id, title);
         holding.identifiers.extend(others.iter().map(ToString::to_string));
-        holding.title = title.into();
         Arc::new(holding)
     }
 

@@ -75,6 +75,11 @@ impl Lender {
 
     /// Stores a package and waits until it is lent.
     pub fn put(&self, holding: &str, title: &str, bytes: &[u8]) -> BlobId {
+        self.put_as("application/epub+zip", holding, title, bytes)
+    }
+
+    /// The same, of any media type.
+    pub fn put_as(&self, media_type: &str, holding: &str, title: &str, bytes: &[u8]) -> BlobId {
         let mut incoming = self.store.incoming(holding, Ticket::default()).unwrap();
         incoming.append(bytes).unwrap();
         let description = Description {
@@ -82,7 +87,7 @@ impl Lender {
             identifiers: vec![holding.into()],
             title: title.into(),
             publisher: None,
-            media_type: "application/epub+zip".into(),
+            media_type: media_type.into(),
             version: String::new(),
             origin: "test".into(),
         };

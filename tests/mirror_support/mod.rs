@@ -129,21 +129,7 @@ impl Site {
 }
 
 pub fn holding(id: &str, offers: Vec<Offer>) -> Holding {
-    Holding {
-        id: id.to_owned(),
-        identifiers: vec![id.to_owned()],
-        title: format!("Manuel {id}"),
-        publisher: None,
-        language: None,
-        subjects: Vec::new(),
-        levels: Vec::new(),
-        description: None,
-        manual: true,
-        cover: None,
-        online: None,
-        licences: Vec::new(),
-        offers,
-    }
+    Holding { offers, ..Holding::titled(id, id) }
 }
 
 pub fn offer(url: &str, content: &origin::Content) -> Offer {

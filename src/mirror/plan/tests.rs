@@ -34,21 +34,7 @@ fn licence(from: Option<i64>, until: Option<i64>, assigned_pupils: u64) -> Licen
 }
 
 fn holding(id: &str, licences: Vec<Licence>, offers: Vec<Offer>) -> Holding {
-    Holding {
-        id: id.to_owned(),
-        identifiers: vec![id.to_owned()],
-        title: id.to_owned(),
-        publisher: None,
-        language: None,
-        subjects: Vec::new(),
-        levels: Vec::new(),
-        description: None,
-        manual: true,
-        cover: None,
-        online: None,
-        licences,
-        offers,
-    }
+    Holding { licences, offers, ..Holding::titled(id, id) }
 }
 
 fn sidecar(holding: &str, media_type: &str, version: &str, blob: u8) -> Arc<Sidecar> {
