@@ -16,6 +16,8 @@ use crate::store::BlobId;
 /// A4 in points.
 const SHEET: (f32, f32) = (595.0, 842.0);
 const MARGIN: f32 = 50.0;
+/// Share of the column that lines fill: viewers without Helvetica put a wider face in its place.
+const COLUMN: f32 = 0.86;
 /// Bytes of a document given to the file at once.
 const PIECE_BYTES: usize = 256 * 1024;
 
@@ -173,7 +175,7 @@ fn leaf_content(leaf: &Leaf, number: usize, note: Option<&str>) -> Vec<u8> {
     place_image(&mut content, wide, tall, MARGIN, y);
     y -= 40.0;
     let mut put = |text: &str, font: &[u8], size: f32, y: &mut f32| {
-        for line in wrap(text, size, wide) {
+        for line in wrap(text, size, wide * COLUMN) {
             content.begin_text();
             content.set_font(Name(font), size);
             content.next_line(MARGIN, *y);
