@@ -26,6 +26,8 @@ fn put(store: &Store, number: u64, thing: u64) -> Arc<Sidecar> {
 
 /// A folder with some packages and nobody in it.
 fn filled_store() -> (tempfile::TempDir, PathBuf, Vec<Arc<Sidecar>>) {
+    // A failure is easier to read beside what the store said.
+    let _ = tracing_subscriber::fmt().with_test_writer().try_init();
     let folder = memory_folder();
     let data = folder.path().join("data");
     let store = open(&data).unwrap();

@@ -193,3 +193,15 @@ fn one_process_a_data_folder() {
     drop(store);
     assert!(Store::open(options).is_ok());
 }
+
+#[test]
+fn a_store_opened_as_soon_as_it_was_closed_still_has_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    for turn in 0..50 {
+        let store = open(&folder, None);
+        put(&store, &format!("{turn}"), "1", &bytes(turn, 100));
+        drop(store);
+    }
+    let aside = folder.path().join("data/quarantine").read_dir().unwrap().count();
+    assert_eq!(aside, 0, "an index that was whole was set aside");
+}

@@ -7,9 +7,11 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use jiff::Timestamp;
+use rustix::fs::FlockOperation;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{BlobId, Sidecar, StoreError, durable};
@@ -18,6 +20,10 @@ use super::{BlobId, Sidecar, StoreError, durable};
 const INDEX_SCHEMA: u64 = 1;
 /// Memory sled may keep for pages.
 const CACHE_BYTES: u64 = 4 << 20;
+
+/// How long an index that was just closed may stay locked: 5 s in all.
+const RELEASE_PAUSE: Duration = Duration::from_millis(10);
+const RELEASE_TRIES: u32 = 500;
 
 const SCHEMA_KEY: &[u8] = b"schema";
 const SCRUB_KEY: &[u8] = b"scrub";
@@ -62,6 +68,7 @@ impl Index {
     /// Opens the index; whatever is wrong with it ends in `aside` and an empty one is given.
     pub fn open(path: &Path, aside: &Path) -> Result<(Self, Found), StoreError> {
         let there = path.join("db").exists();
+        await_release(&path.join("db"));
         let opened = Self::try_open(path).or_else(|reason| {
             tracing::warn!(path = %path.display(), reason, "index damaged: trying without snapshots");
             // sled makes a snapshot again from the log: an emptied one is the usual damage.
@@ -217,6 +224,20 @@ impl Index {
     /// Records where the scrub is. Losing it costs a second reading: no barrier.
     pub fn put_scrubbed(&mut self, blob: &BlobId) -> Result<(), StoreError> {
         self.run(|i| i.db.insert(SCRUB_KEY, encode(blob))).map(drop)
+    }
+}
+
+/// sled's threads may hold its log a moment after the last handle is gone, and its `open` would
+/// take that for a failure. Only this process can: the data folder is locked.
+#[allow(clippy::disallowed_methods, reason = "the store blocks: never on a runtime's thread")]
+fn await_release(db: &Path) {
+    let Ok(file) = std::fs::File::open(db) else { return };
+    for _ in 0..RELEASE_TRIES {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(RELEASE_PAUSE),
+            // Given back when the file is closed, on return.
+            _ => return,
+        }
     }
 }
 
