@@ -1,7 +1,7 @@
 //! Chooses what the school holds: GAR rights, distributors' feeds and plan B imports, merged into
 //! one `Holding` a book, whichever of its identifiers came.
 //!
-//! Not here: fetching packages (`mirror`), or who may open them (`access`).
+//! Not here: fetching packages (`mirror`), or who may open them (`library`).
 
 mod entry;
 pub mod gar;

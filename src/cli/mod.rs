@@ -21,7 +21,8 @@ use self::exit::fail;
 
 /// The box that lends a school its digital manuals, with or without the Internet.
 ///
-/// `preau run` is the daemon; every other command talks to it over its control socket.
+/// `preau run` is the daemon. `check-config` and `demo` need none; every other command talks to it
+/// over its control socket.
 #[derive(Debug, Parser)]
 #[command(
     name = "preau",
