@@ -74,23 +74,8 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
     let mut settings = mirror.settings.subscribe();
     let mut calls = mirror.calls.subscribe();
     let Calls { all: heard, ignoring_window: mut ignoring } = *calls.borrow_and_update();
-    let failures = shelf::failures(&mirror.store).await;
-    let mut work = Work {
-        mirror,
-        settings: settings.borrow_and_update().clone(),
-        queue: Vec::new(),
-        active: BTreeMap::new(),
-        tasks: JoinSet::new(),
-        failures,
-        partial: HashMap::new(),
-        hold: Hold::default(),
-        rests: Rests::default(),
-        window_ignored: None,
-        heard,
-        came: HashMap::new(),
-        finished: VecDeque::new(),
-        collect_at: Timestamp::now(),
-    };
+    let first = settings.borrow_and_update().clone();
+    let mut work = Work::new(mirror, first, heard).await;
     let (mut say_at, mut unsaid, mut holdings_gone) = (Instant::now(), true, false);
     work.plan(Timestamp::now()).await;
     loop {
@@ -140,7 +125,27 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
     work.stop().await;
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// Nothing under way; the failures of the last run are still to be waited for.
+    async fn new(mirror: &'a Mirror, settings: Arc<Settings>, heard: u64) -> Self {
+        Self {
+            mirror,
+            settings,
+            queue: Vec::new(),
+            active: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            failures: shelf::failures(&mirror.store).await,
+            partial: HashMap::new(),
+            hold: Hold::default(),
+            rests: Rests::default(),
+            window_ignored: None,
+            heard,
+            came: HashMap::new(),
+            finished: VecDeque::new(),
+            collect_at: Timestamp::now(),
+        }
+    }
+
     /// Makes the queue anew; what is no longer wanted stops.
     async fn plan(&mut self, now: Timestamp) {
         let holdings = self.mirror.holdings.borrow().clone();
