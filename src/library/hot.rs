@@ -21,6 +21,7 @@ use super::{
     View,
     cache::{HotResources, Ready},
     fold,
+    inflated::Inflated,
     packages::{NO_COVER_TYPE, Packages},
     shelf::Book,
 };
@@ -38,7 +39,7 @@ use crate::{
 const HOT_RESOURCE_BYTES: u64 = 256 * 1024;
 /// Deflated resources up to this are inflated for the clients that take no gzip.
 const MAX_INFLATED_BYTES: u64 = 64 << 20;
-/// Inflations at once: each may take `MAX_INFLATED_BYTES` of memory.
+/// Inflations at once: each takes a processor.
 const INFLATIONS: usize = 2;
 /// Longest path inside a package.
 const MAX_PATH_BYTES: usize = 2048;
@@ -71,7 +72,7 @@ pub struct Hot {
     packages: Arc<Packages>,
     view: watch::Receiver<Arc<View>>,
     resources: HotResources,
-    inflating: Semaphore,
+    inflating: Arc<Semaphore>,
 }
 
 impl Hot {
@@ -82,7 +83,8 @@ impl Hot {
         memory: usize,
     ) -> Self {
         let resources = HotResources::new(memory);
-        Self { store, packages, view, resources, inflating: Semaphore::new(INFLATIONS) }
+        let inflating = Arc::new(Semaphore::new(INFLATIONS));
+        Self { store, packages, view, resources, inflating }
     }
 
     /// Answers a GET or HEAD of `/p/…`.
@@ -227,12 +229,15 @@ impl Hot {
             whole.body = straight(&found, coded);
             return conditional::answer(method, headers, whole);
         }
-        let inflating = !coded && found.deflated && !small;
-        let turn = if inflating { self.inflating.acquire().await.ok() } else { None };
+        if !small {
+            let range = 0..found.len;
+            let made = Inflated { resource: found, turns: self.inflating.clone() };
+            whole.body = Body::Made(Box::new(made), range);
+            return conditional::answer(method, headers, whole);
+        }
         let read = tokio::task::spawn_blocking(move || bytes_of(&found, coded)).await;
-        drop(turn);
         let Ok(Some(bytes)) = read else { return broken() };
-        if small && publication.kind != Kind::Pdf && path.contains("/r/") {
+        if publication.kind != Kind::Pdf && path.contains("/r/") {
             let (media_type, etag) = (whole.media_type.clone(), whole.etag.clone());
             let (bytes, varies) = (bytes.clone(), whole.varies);
             let ready = Arc::new(Ready { bytes, gzip: coded, varies, media_type, etag });
@@ -297,7 +302,7 @@ fn straight(resource: &Resource, coded: bool) -> Body {
 /// The bytes of a resource, framed as gzip or as its reader wants them. Blocking.
 fn bytes_of(resource: &Resource, coded: bool) -> Option<Bytes> {
     if !coded {
-        return resource.read(MAX_INFLATED_BYTES).map(Bytes::from).ok();
+        return resource.read(HOT_RESOURCE_BYTES).map(Bytes::from).ok();
     }
     let (head, tail) = resource.gzip_frame();
     let length = usize::try_from(resource.stored_len).ok()?;

@@ -6,6 +6,7 @@ mod cache;
 mod card;
 mod fold;
 mod hot;
+mod inflated;
 mod opds;
 mod packages;
 mod pages;

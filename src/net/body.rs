@@ -50,6 +50,14 @@ impl Segment {
     }
 }
 
+/// Bytes that are made while they are sent, because all of them at once would fill the memory.
+pub trait Made: std::fmt::Debug + Send {
+    /// How many there are in all.
+    fn len(&self) -> u64;
+    /// Begins to make those of `range` (half open, within `len`).
+    fn make(self: Box<Self>, range: Range<u64>) -> axum::body::Body;
+}
+
 /// The body of every answer of the box.
 #[derive(Debug)]
 pub enum Body {
@@ -61,6 +69,8 @@ pub enum Body {
     Segments(Vec<Segment>),
     /// A page made by axum.
     Page(axum::body::Body),
+    /// These bytes (half open) of something made on the way.
+    Made(Box<dyn Made>, Range<u64>),
 }
 
 impl Body {
@@ -71,6 +81,7 @@ impl Body {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Segments(segments) => Some(segments.iter().map(Segment::len).sum()),
             Self::Page(page) => http_body::Body::size_hint(page).exact(),
+            Self::Made(_, range) => Some(range.end.saturating_sub(range.start)),
         }
     }
 
@@ -85,6 +96,10 @@ impl Body {
         let segments = match self {
             Self::Segments(segments) => segments,
             Self::Bytes(bytes) => vec![Segment::Bytes(bytes)],
+            Self::Made(made, all) => {
+                let at = |n: u64| all.start.saturating_add(n).min(all.end);
+                return Self::Made(made, at(range.start)..at(range.end));
+            }
             whole => return whole,
         };
         let mut start = 0;

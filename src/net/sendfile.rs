@@ -75,6 +75,7 @@ impl Wired {
             Body::Bytes(bytes) => Remaining::Segments(VecDeque::from([Segment::Bytes(bytes)])),
             Body::Segments(segments) => Remaining::Segments(segments.into()),
             Body::Page(page) => Remaining::Page(page),
+            Body::Made(made, range) => Remaining::Page(made.make(range)),
         };
         Self { body, runs, warming: None }
     }

@@ -25,7 +25,7 @@ use std::{fs::File, sync::Arc};
 pub use error::PublicationError;
 pub use item::{ContentsEntry, Item, Kind, Metadata};
 pub use path::encode as encode_path;
-pub use resource::Resource;
+pub use resource::{Inflating, Resource};
 pub use zip::ZipError;
 
 use zip::Table;

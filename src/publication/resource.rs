@@ -109,8 +109,14 @@ impl Resource {
         bytes
     }
 
-    fn stored(&self) -> BufReader<Span<'_>> {
-        let span = Span { file: &self.file, at: self.offset, left: self.stored_len };
+    /// Inflates a deflated resource piece by piece.
+    pub fn inflate(&self) -> Inflating {
+        let (decoder, sum) = (DeflateDecoder::new(self.stored()), crc32fast::Hasher::new());
+        Inflating { resource: self.clone(), decoder, sum, came: 0 }
+    }
+
+    fn stored(&self) -> BufReader<Span> {
+        let span = Span { file: self.file.clone(), at: self.offset, left: self.stored_len };
         let room = usize::try_from(self.stored_len).unwrap_or(READ_BYTES).clamp(1, READ_BYTES);
         BufReader::with_capacity(room, span)
     }
@@ -124,15 +130,48 @@ impl Resource {
     }
 }
 
+/// A deflated resource, inflated piece by piece: memory for a piece, however large the whole.
+#[derive(Debug)]
+pub struct Inflating {
+    resource: Resource,
+    decoder: DeflateDecoder<BufReader<Span>>,
+    sum: crc32fast::Hasher,
+    came: u64,
+}
+
+impl Inflating {
+    /// The next bytes, at most `most`; none at the end, once length and checksum were found to be
+    /// the announced ones. Blocking.
+    pub fn next(&mut self, most: usize) -> Result<Vec<u8>, PublicationError> {
+        let resource = &self.resource;
+        let mut piece = Vec::with_capacity(most);
+        let read = self.decoder.by_ref().take(most as u64).read_to_end(&mut piece);
+        read.map_err(|error| resource.damaged(error.to_string()))?;
+        self.sum.update(&piece);
+        self.came = self.came.saturating_add(piece.len() as u64);
+        let (len, came) = (resource.len, self.came);
+        if came > len || (piece.is_empty() && came < len) {
+            return Err(resource.damaged(format!("{len} bytes were announced, {came} came")));
+        }
+        let sum = self.sum.clone().finalize();
+        if came == len && resource.summed && sum != resource.crc32 {
+            let expected = resource.crc32;
+            let reason = format!("CRC-32 is {sum:08x}, {expected:08x} is announced");
+            return Err(resource.damaged(reason));
+        }
+        Ok(piece)
+    }
+}
+
 /// A span of a file, read without moving the file's own position: readers share it.
 #[derive(Debug)]
-struct Span<'a> {
-    file: &'a File,
+struct Span {
+    file: Arc<File>,
     at: u64,
     left: u64,
 }
 
-impl Read for Span<'_> {
+impl Read for Span {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let Some(buffer) = buffer.get_mut(..room) else { return Ok(0) };
@@ -187,6 +226,30 @@ mod tests {
         assert_eq!(again, plain);
         assert_eq!(resource.read(1 << 20).unwrap(), plain);
         assert_eq!(resource.head(7), &plain[..7]);
+    }
+
+    #[test]
+    fn pieces_are_the_bytes_and_damage_is_found_before_the_last_of_them() {
+        let plain = b"0123456789".repeat(10_000);
+        let pieces = |resource: &Resource| -> Result<Vec<u8>, PublicationError> {
+            let (mut inflating, mut all) = (resource.inflate(), Vec::new());
+            loop {
+                let piece = inflating.next(4096)?;
+                if piece.is_empty() {
+                    return Ok(all);
+                }
+                all.extend(piece);
+            }
+        };
+        assert!(pieces(&deflated(&plain, b"")).unwrap() == plain);
+        let mut lies = deflated(&plain, b"");
+        lies.crc32 ^= 1;
+        assert!(pieces(&lies).unwrap_err().to_string().contains("CRC-32"));
+        for lie in [99_999, 100_001] {
+            let mut lies = deflated(&plain, b"");
+            lies.len = lie;
+            assert!(matches!(pieces(&lies), Err(PublicationError::Damaged { .. })), "{lie}");
+        }
     }
 
     #[test]

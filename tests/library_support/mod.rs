@@ -26,7 +26,8 @@ use super::{
 #[derive(Debug)]
 pub struct Lender {
     store: Store,
-    address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
     _folder: TempDir,
     _holdings: watch::Sender<Arc<Holdings>>,
     _progress: watch::Sender<Arc<Progress>>,
