@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A page must come within these.
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     head: Duration::from_secs(20),
     stall_after: Duration::from_secs(20),
     slowest: 1,

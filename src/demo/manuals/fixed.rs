@@ -4,7 +4,7 @@ use std::io;
 
 use super::{
     Manual, changed_pages, correction,
-    opf::{self, Item},
+    opf::{self, Item, XHTML},
     package::{Output, Package},
     press::{PAGE, Press},
     text::{Leaf, Lesson, escape},
@@ -67,19 +67,7 @@ pub(super) fn write(
 }
 
 fn items(pages: usize) -> Vec<Item> {
-    const XHTML: &str = "application/xhtml+xml";
-    let mut items = vec![
-        Item { properties: "nav", ..Item::resource("nav".into(), "nav.xhtml".into(), XHTML) },
-        Item::resource("style".into(), "style/page.css".into(), "text/css"),
-        Item {
-            properties: "cover-image",
-            ..Item::resource("cover-image".into(), "images/cover.jpg".into(), "image/jpeg")
-        },
-        Item {
-            spine: Some("page-spread-right"),
-            ..Item::resource("cover".into(), "pages/cover.xhtml".into(), XHTML)
-        },
-    ];
+    let mut items = opf::front("style/page.css", "pages/cover.xhtml", "page-spread-right");
     for number in 1..=pages {
         let side = if number % 2 == 1 { "page-spread-left" } else { "page-spread-right" };
         items.push(Item {

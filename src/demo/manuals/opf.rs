@@ -14,6 +14,9 @@ pub(super) const CONTAINER: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 </container>
 "#;
 
+/// Media type of pages.
+pub(super) const XHTML: &str = "application/xhtml+xml";
+
 /// A resource of the publication.
 pub(super) struct Item {
     pub(super) id: String,
@@ -29,6 +32,19 @@ impl Item {
     pub(super) fn resource(id: String, href: String, media_type: &'static str) -> Self {
         Self { id, href, media_type, properties: "", spine: None }
     }
+}
+
+/// What stands before the pages: navigation, style, and the cover's picture and page.
+pub(super) fn front(style: &str, cover: &str, cover_spine: &'static str) -> Vec<Item> {
+    vec![
+        Item { properties: "nav", ..Item::resource("nav".into(), "nav.xhtml".into(), XHTML) },
+        Item::resource("style".into(), style.into(), "text/css"),
+        Item {
+            properties: "cover-image",
+            ..Item::resource("cover-image".into(), "images/cover.jpg".into(), "image/jpeg")
+        },
+        Item { spine: Some(cover_spine), ..Item::resource("cover".into(), cover.into(), XHTML) },
+    ]
 }
 
 /// The package document (EPUB 3.3 §5).

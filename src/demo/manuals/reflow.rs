@@ -4,7 +4,7 @@ use std::io;
 
 use super::{
     Manual, correction,
-    opf::{self, Item},
+    opf::{self, Item, XHTML},
     package::{Output, Package},
     press::{FIGURE, Press},
     text::{Lesson, chapter_body, escape},
@@ -20,7 +20,6 @@ figcaption { font-size: 0.9em; }
 p.note { font-style: italic; }
 ";
 const HEAD: &str = "<link rel=\"stylesheet\" href=\"../style/text.css\"/>";
-const XHTML: &str = "application/xhtml+xml";
 
 /// Writes the package.
 pub(super) fn write(
@@ -60,18 +59,7 @@ pub(super) fn write(
 }
 
 fn items(chapters: usize) -> Vec<Item> {
-    let mut items = vec![
-        Item { properties: "nav", ..Item::resource("nav".into(), "nav.xhtml".into(), XHTML) },
-        Item::resource("style".into(), "style/text.css".into(), "text/css"),
-        Item {
-            properties: "cover-image",
-            ..Item::resource("cover-image".into(), "images/cover.jpg".into(), "image/jpeg")
-        },
-        Item {
-            spine: Some(""),
-            ..Item::resource("cover".into(), "text/cover.xhtml".into(), XHTML)
-        },
-    ];
+    let mut items = opf::front("style/text.css", "text/cover.xhtml", "");
     for number in 1..=chapters {
         let href = format!("text/chapter{number:02}.xhtml");
         items.push(Item {

@@ -8,17 +8,10 @@ use super::*;
 use crate::{
     demo::{
         manuals::{self, Manual},
+        reader::LIMITS,
         school,
     },
-    net::client::{Ask, Client, ClientOptions, Limits},
-};
-
-const LIMITS: Limits = Limits {
-    head: Duration::from_secs(20),
-    stall_after: Duration::from_secs(20),
-    slowest: 1,
-    body: 1 << 30,
-    redirects: 0,
+    net::client::{Ask, Client, ClientOptions},
 };
 
 fn small_manuals() -> Vec<Manual> {
