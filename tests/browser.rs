@@ -17,7 +17,7 @@ use fantoccini::{Client, Locator};
 use support::{
     browser::{self, Browser},
     origin::Origin,
-    samples::publish_epubs,
+    samples::{box_with_feed, publish_epubs},
     school_box::SchoolBox,
     until,
 };
@@ -33,14 +33,7 @@ fn box_with_link_cut() -> Option<SchoolBox> {
     }
     let origin = Origin::start();
     publish_epubs(&origin, &samples);
-    let school = SchoolBox::start(
-        "0510035L",
-        &format!(
-            "[[catalogue.feeds]]\nname = \"samples\"\nurl = \"http://{}/opds/feed.json\"",
-            origin.address
-        ),
-    );
-    school.sync();
+    let school = box_with_feed(&origin);
     drop(origin);
     Some(school)
 }

@@ -8,28 +8,18 @@
 
 mod support;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use jiff::Timestamp;
 use preau::{
     catalogue::{Catalogue, CatalogueError, ImportProgress, ImportReport},
-    config,
-    store::{Store, StoreOptions},
+    store::Store,
 };
-use support::samples::sha256;
+use support::{samples::sha256, source};
 
 fn open(folder: &Path) -> (Catalogue, Store) {
-    let store = Store::open(StoreOptions {
-        path: folder.join("data"),
-        quota: None,
-        reserve: 0,
-        keep_replaced: Duration::ZERO,
-    })
-    .unwrap();
-    let school: config::School =
-        toml::from_str("uai = \"0670007U\"\nname = \"Lycée d'essai\"").unwrap();
-    let (sources, network) = (config::Catalogue::default(), config::Network::default());
-    (Catalogue::open(&school, &sources, &network, store.clone()).unwrap(), store)
+    let store = source::store(folder);
+    (source::open_over(store.clone(), ""), store)
 }
 
 fn import(catalogue: &Catalogue, stick: &Path, second: i64) -> ImportReport {

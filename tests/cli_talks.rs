@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::school_box::SchoolBox;
+use support::school_box::{SchoolBox, free_port, package_files};
 
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
@@ -36,6 +36,14 @@ fn usb_stick(folder: &Path) {
                  978-2-07-036822-8;Maths 2de;maths.pdf;30\n\
                  978-2-01-281202-4;Lettres;lettres.epub;30\n";
     fs::write(folder.join("commande.csv"), order).unwrap();
+}
+
+/// A box that has imported the stick.
+fn box_with_a_book() -> SchoolBox {
+    let school = SchoolBox::start("0510035L", "");
+    usb_stick(&school.folder.path().join("usb"));
+    school.preau(&["import", school.folder.path().join("usb").to_str().unwrap()]);
+    school
 }
 
 #[test]
@@ -71,9 +79,7 @@ fn plan_b_stores_what_is_good_and_lists_what_is_not() {
 
 #[test]
 fn every_answer_can_be_read_by_a_script() {
-    let school = SchoolBox::start("0510035L", "");
-    usb_stick(&school.folder.path().join("usb"));
-    school.preau(&["import", school.folder.path().join("usb").to_str().unwrap()]);
+    let school = box_with_a_book();
     let ask = |words: &[&str]| {
         let output = school.preau(&[words, &["--json"]].concat());
         assert!(output.status.success(), "{words:?}: {}", stderr(&output));
@@ -94,10 +100,8 @@ fn every_answer_can_be_read_by_a_script() {
 
 #[test]
 fn a_damaged_package_is_found_by_name() {
-    let school = SchoolBox::start("0510035L", "");
-    usb_stick(&school.folder.path().join("usb"));
-    school.preau(&["import", school.folder.path().join("usb").to_str().unwrap()]);
-    let blob = blob_files(&school.folder.path().join("data/blobs")).pop().unwrap();
+    let school = box_with_a_book();
+    let blob = package_files(school.folder.path()).pop().unwrap();
     let mut rights = fs::metadata(&blob).unwrap().permissions();
     std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o640);
     fs::set_permissions(&blob, rights).unwrap();
@@ -108,22 +112,9 @@ fn a_damaged_package_is_found_by_name() {
     assert_eq!(json(&school.preau(&["store", "usage", "--json"]))["count"], 0);
 }
 
-fn blob_files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(blob_files(&path));
-        } else if path.extension().is_none() {
-            found.push(path);
-        }
-    }
-    found
-}
-
 #[test]
 fn a_sync_that_brings_not_all_lists_what_is_missing_and_why() {
-    let closed = support::school_box::free_port();
+    let closed = free_port();
     let feed =
         format!("[[catalogue.feeds]]\nname = \"perdu\"\nurl = \"http://127.0.0.1:{closed}/\"");
     let school = SchoolBox::start("0510035L", &feed);

@@ -9,14 +9,17 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
 
-use daemon_support::{Watched, free_address, run_to_its_end, write_settings};
+use daemon_support::{UAI, Watched, run_to_its_end};
 use nix::sys::signal::Signal;
-use support::{PATIENCE, until};
+use support::{
+    PATIENCE,
+    school_box::{free_address, package_files, write_settings},
+    until,
+};
 
 fn stderr(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -46,7 +49,7 @@ fn the_service_manager_is_told_what_is_lent() {
 fn a_socket_passed_by_the_service_manager_is_used_in_place_of_the_settings() {
     let folder = tempfile::tempdir().unwrap();
     let (passed, own) = (free_address(), free_address());
-    let file = write_settings(folder.path(), own, "", "");
+    let file = write_settings(folder.path(), UAI, own, "", "");
     let activated = Command::new("systemd-socket-activate")
         .arg("--listen")
         .arg(passed.to_string())
@@ -111,32 +114,17 @@ fn download_begun(daemon: &Watched) -> TcpStream {
     fs::write(usb.join("commande.csv"), order).unwrap();
     let imported = daemon.preau(&["import", usb.to_str().unwrap()]);
     assert!(imported.status.success(), "{}", stderr(&imported));
-    let blob = blob_in(&daemon.folder.path().join("data/blobs"));
+    let stored = package_files(daemon.folder.path()).pop().unwrap();
+    let blob = stored.file_name().unwrap().to_str().unwrap();
     let mut stream = TcpStream::connect(daemon.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let path = download_path(daemon, &blob);
+    let path = download_path(daemon, blob);
     let ask = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", daemon.address);
     stream.write_all(ask.as_bytes()).unwrap();
     let mut first = [0; 12];
     stream.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
     stream
-}
-
-/// The hexadecimal name of the one package stored.
-fn blob_in(folder: &Path) -> String {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_none() {
-                return path.file_name().unwrap().to_str().unwrap().to_owned();
-            }
-        }
-    }
-    panic!("no package in {}", folder.display());
 }
 
 /// Where the OPDS catalogue says that the package is; a moment passes before it is on the shelf.
@@ -183,7 +171,7 @@ fn a_reader_that_takes_nothing_is_cut_at_the_limit_of_the_drain() {
 #[test]
 fn a_bad_configuration_ends_with_its_code_before_a_port_is_bound() {
     let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
-    let file = write_settings(folder.path(), address, "max_conections = 4", "");
+    let file = write_settings(folder.path(), UAI, address, "max_conections = 4", "");
     // A taken port would be complained of, were it asked for.
     let _taken = TcpListener::bind(address).unwrap();
     let ended = run_to_its_end(&file);
@@ -197,7 +185,7 @@ fn a_bad_configuration_ends_with_its_code_before_a_port_is_bound() {
 #[test]
 fn what_is_taken_already_is_named() {
     let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
-    let file = write_settings(folder.path(), address, "", "");
+    let file = write_settings(folder.path(), UAI, address, "", "");
     let _taken = TcpListener::bind(address).unwrap();
     let ended = run_to_its_end(&file);
     assert_eq!(ended.status.code(), Some(69));

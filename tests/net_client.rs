@@ -69,7 +69,7 @@ impl Papers {
     }
 
     /// A server that asks for a certificate of this authority and answers every request with
-    /// `answer`, in which `REQUEST` stands for the request's head.
+    /// `answer`, in which `SEEN` stands for what it was shown.
     async fn serve(&self, must_show: bool, answer: &str) -> SocketAddr {
         let (certificate, key) = self.signed("localhost");
         let mut roots = RootCertStore::empty();

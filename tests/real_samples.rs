@@ -13,7 +13,7 @@ use std::fs;
 
 use support::{
     origin::Origin,
-    samples::{publish_epubs, sha256},
+    samples::{box_with_feed, publish_epubs, sha256},
     school_box::SchoolBox,
 };
 
@@ -23,14 +23,7 @@ fn every_epub_is_mirrored_and_read_to_its_last_resource() {
     let origin = Origin::start();
     let count = publish_epubs(&origin, &samples);
     assert_eq!(count, 3);
-    let school = SchoolBox::start(
-        "0510035L",
-        &format!(
-            "[[catalogue.feeds]]\nname = \"samples\"\nurl = \"http://{}/opds/feed.json\"",
-            origin.address
-        ),
-    );
-    school.sync();
+    let school = box_with_feed(&origin);
     let shelf = school.get("/", "").text();
     let feed = school.get("/opds", "").json();
     let publications = feed["publications"].as_array().unwrap();

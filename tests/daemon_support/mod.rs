@@ -17,7 +17,11 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, school_box::free_port, until};
+use crate::support::{
+    PATIENCE,
+    school_box::{self, free_address, write_settings},
+    until,
+};
 
 /// A daemon with a service manager (the test) that listens to it.
 #[derive(Debug)]
@@ -28,24 +32,8 @@ pub struct Watched {
     child: Child,
 }
 
-/// A folder with settings for a box on `address`; `network` and `more` are added to them.
-pub fn write_settings(folder: &Path, address: SocketAddr, network: &str, more: &str) -> PathBuf {
-    let at = folder.display();
-    let file = folder.join("preau.toml");
-    let settings = format!(
-        "[school]\nuai = \"0510035L\"\nname = \"Lycée d'essai\"\n\
-         [network]\nlisten = [\"{address}\"]\nallow_private = [\"127.0.0.0/8\"]\n{network}\n\
-         [store]\npath = \"{at}/data\"\nreserve = \"10 MB\"\n\
-         [control]\nsocket = \"{at}/control.sock\"\n{more}\n"
-    );
-    fs::write(&file, settings).unwrap();
-    file
-}
-
-/// A loopback address that was free a moment ago.
-pub fn free_address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], free_port()))
-}
+/// The school of these tests.
+pub const UAI: &str = "0510035L";
 
 /// `preau run` with a settings file, run to its end.
 pub fn run_to_its_end(file: &Path) -> Output {
@@ -61,7 +49,7 @@ impl Watched {
     /// Starts a daemon and waits until it says that it is ready.
     pub fn start(network: &str, watchdog: Option<Duration>) -> Self {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
-        let file = write_settings(folder.path(), address, network, "");
+        let file = write_settings(folder.path(), UAI, address, network, "");
         let manager = UnixDatagram::bind(folder.path().join("notify.sock")).unwrap();
         manager.set_read_timeout(Some(PATIENCE)).unwrap();
         let log = fs::File::create(folder.path().join("preau.log")).unwrap();
@@ -106,13 +94,7 @@ impl Watched {
 
     /// `preau WORDS --socket …`.
     pub fn preau(&self, words: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_preau"))
-            .args(words)
-            .arg("--socket")
-            .arg(self.folder.path().join("control.sock"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        school_box::preau(self.folder.path(), words)
     }
 
     /// Waits for its end.

@@ -6,7 +6,7 @@ use preau::store::BlobId;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::origin::Origin;
+use super::{origin::Origin, school_box::SchoolBox};
 
 /// Publishes the sample EPUBs below `/opds/feed.json`, two on its first page and the rest on the
 /// next. Returns how many there are.
@@ -48,6 +48,17 @@ pub fn publish_epubs(origin: &Origin, samples: &Path) -> usize {
     put("/opds/feed.json", feed(publications, Some("page2.json")));
     put("/opds/page2.json", feed(second, None));
     count
+}
+
+/// A box that has mirrored what the origin publishes below `/opds/feed.json`.
+pub fn box_with_feed(origin: &Origin) -> SchoolBox {
+    let address = origin.address;
+    let feed = format!(
+        "[[catalogue.feeds]]\nname = \"samples\"\nurl = \"http://{address}/opds/feed.json\""
+    );
+    let school = SchoolBox::start("0510035L", &feed);
+    school.sync();
+    school
 }
 
 /// The SHA-256 of some bytes, in hexadecimal.

@@ -27,23 +27,68 @@ pub struct SchoolBox {
 
 /// A loopback port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    free_address().port()
+}
+
+/// A loopback address that was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
+}
+
+/// Settings in a folder, for a box on `address` of the school `uai`; `network` is added to that
+/// section, `more` at the end.
+pub fn write_settings(
+    folder: &Path,
+    uai: &str,
+    address: SocketAddr,
+    network: &str,
+    more: &str,
+) -> PathBuf {
+    let at = folder.display();
+    let file = folder.join("preau.toml");
+    let settings = format!(
+        "[school]\nuai = \"{uai}\"\nname = \"Lycée d'essai\"\n\
+         [network]\nlisten = [\"{address}\"]\nallow_private = [\"127.0.0.0/8\"]\n{network}\n\
+         [store]\npath = \"{at}/data\"\nreserve = \"10 MB\"\n\
+         [control]\nsocket = \"{at}/control.sock\"\n{more}\n"
+    );
+    fs::write(&file, settings).unwrap();
+    file
+}
+
+/// `preau WORDS --socket …`, as typed on the box whose folder this is.
+pub fn preau(folder: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_preau"))
+        .args(words)
+        .arg("--socket")
+        .arg(folder.join("control.sock"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// The packages' files in the folder of a box, without their sidecars.
+pub fn package_files(folder: &Path) -> Vec<PathBuf> {
+    let (mut folders, mut found) = (vec![folder.join("data/blobs")], Vec::new());
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_none() {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 impl SchoolBox {
     /// Starts a box for the school `uai`, with `more` added to its settings, and waits until its
     /// pages answer.
     pub fn start(uai: &str, more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let at = folder.path().display();
-        let settings = format!(
-            "[school]\nuai = \"{uai}\"\nname = \"Lycée d'essai\"\n\
-             [network]\nlisten = [\"{address}\"]\nallow_private = [\"127.0.0.0/8\"]\n\
-             [store]\npath = \"{at}/data\"\nreserve = \"10 MB\"\n\
-             [control]\nsocket = \"{at}/control.sock\"\n{more}\n"
-        );
-        fs::write(folder.path().join("preau.toml"), settings).unwrap();
+        let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
+        write_settings(folder.path(), uai, address, "", more);
         let child = run(folder.path());
         let mut started = Self { folder, address, child };
         started.await_pages();
@@ -66,14 +111,7 @@ impl SchoolBox {
 
     /// `preau WORDS --socket …`, as typed on the box.
     pub fn preau(&self, words: &[&str]) -> Output {
-        let socket: PathBuf = self.folder.path().join("control.sock");
-        Command::new(env!("CARGO_BIN_EXE_preau"))
-            .args(words)
-            .arg("--socket")
-            .arg(socket)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        preau(self.folder.path(), words)
     }
 
     /// Refreshes the catalogue and mirrors all that is wanted.

@@ -79,15 +79,20 @@ async fn reply(State(shared): State<Shared>, request: Request<axum::body::Body>)
 /// Media type of most answers.
 pub const JSON: &str = "application/json";
 
+/// A store in `folder` without bounds.
+pub fn store(folder: &Path) -> Store {
+    let path = folder.join("data");
+    let keep_replaced = Duration::ZERO;
+    Store::open(StoreOptions { path, quota: None, reserve: 0, keep_replaced }).unwrap()
+}
+
 /// A catalogue of a school in `folder`, with the `[catalogue]` settings given.
 pub fn open(folder: &Path, settings: &str) -> Catalogue {
-    let store = Store::open(StoreOptions {
-        path: folder.join("data"),
-        quota: None,
-        reserve: 0,
-        keep_replaced: Duration::ZERO,
-    })
-    .unwrap();
+    open_over(store(folder), settings)
+}
+
+/// The same over a store that the test looks into.
+pub fn open_over(store: Store, settings: &str) -> Catalogue {
     let school: config::School =
         toml::from_str("uai = \"0670007U\"\nname = \"Lycée d'essai\"").unwrap();
     Catalogue::open(&school, &settings_of(settings), &network(), store).unwrap()
