@@ -6,6 +6,10 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 pub(super) const MAX_NAME_CHARS: usize = 500;
 /// Characters kept of a description.
 pub(super) const MAX_DESCRIPTION_CHARS: usize = 8_000;
+/// Bytes of a foreign description that are looked at, markup and all.
+const MAX_MARKUP_BYTES: usize = 128 * 1024;
+/// Longest tag taken for one; past that it is text.
+const MAX_TAG_BYTES: usize = 4096;
 /// Lines kept of what was refused.
 const MAX_NOTES: usize = 200;
 /// Characters kept of one such line.
@@ -34,12 +38,14 @@ pub(super) fn line(text: &str, most: usize) -> Option<String> {
 /// A description as plain text: feeds write it in HTML as often as not.
 pub(super) fn plain(text: &str) -> Option<String> {
     let mut bare = String::with_capacity(text.len().min(MAX_DESCRIPTION_CHARS * 4));
-    let mut rest = text;
+    let mut rest = text.get(..text.floor_char_boundary(MAX_MARKUP_BYTES)).unwrap_or_default();
     while let Some(open) = rest.find('<') {
         let (before, tag) = rest.split_at(open);
         bare.push_str(before);
         let named = tag.chars().nth(1).is_some_and(|c| c.is_ascii_alphabetic() || c == '/');
-        match tag.find('>') {
+        // A text of opening marks alone must not be searched to its end for each.
+        let near = tag.get(..tag.floor_char_boundary(MAX_TAG_BYTES)).unwrap_or_default();
+        match near.find('>') {
             Some(close) if named => {
                 bare.push(' ');
                 rest = tag.get(close + 1..).unwrap_or_default();
@@ -126,6 +132,16 @@ mod tests {
             "Si a < b, alors b > a & c"
         );
         assert_eq!(plain("<br/> "), None);
+    }
+
+    #[test]
+    fn a_description_of_opening_marks_costs_no_more_than_its_length() {
+        let begun = std::time::Instant::now();
+        for text in ["<a", "<", "é<b ", "&lt;<"] {
+            assert!(plain(&text.repeat(8 << 20)).is_some());
+        }
+        let taken = begun.elapsed();
+        assert!(taken < std::time::Duration::from_secs(5), "{taken:?}");
     }
 
     #[test]
