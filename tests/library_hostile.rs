@@ -77,3 +77,16 @@ fn any_part_of_a_large_inflated_page_is_what_was_asked_for() {
     assert_eq!(head.field("content-length"), Some(LARGE_BYTES.to_string().as_str()));
     assert!(head.body.is_empty());
 }
+
+#[test]
+fn a_page_number_past_every_page_and_a_path_with_two_slashes_do_no_harm() {
+    let lender = Lender::start();
+    lender.put("a", "Algèbre", &library_support::manual("Algèbre", 2));
+    for path in ["/", "/opds", "/opds/recherche"] {
+        let page = lender.get(&format!("{path}?page={}", u64::MAX), "");
+        assert_eq!(page.status, 200, "{path}");
+    }
+    let lost = lender.get("//evil.example/x", "");
+    assert_eq!(lost.status, 404);
+    assert!(!lost.text().contains("\"//evil"), "{}", lost.text());
+}

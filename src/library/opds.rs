@@ -56,7 +56,7 @@ async fn answer(shared: &Arc<Shared>, asked: &Asked, books: &[Arc<Book>]) -> Res
     if number > 1 {
         links.push(link("previous", turned(number - 1)));
     }
-    if start + PUBLICATIONS_A_PAGE < books.len() {
+    if start.saturating_add(PUBLICATIONS_A_PAGE) < books.len() {
         links.push(link("next", turned(number + 1)));
     }
     let shown: Vec<_> = books

@@ -103,7 +103,7 @@ async fn shelf(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body
         count: say.say_with("shelf-count", "count", books.len()).into_owned(),
         cards: cards(&shared, &say, shown.copied()),
         previous: (number > 1).then(|| turned(number - 1)),
-        next: (start + BOOKS_A_PAGE < books.len()).then(|| turned(number + 1)),
+        next: (start.saturating_add(BOOKS_A_PAGE) < books.len()).then(|| turned(number + 1)),
     };
     page(&asked, StatusCode::OK, &content)
 }

@@ -90,7 +90,8 @@ impl<S: Sync> FromRequestParts<S> for Asked {
         Ok(Self {
             language: chosen.unwrap_or_else(|| Language::wanted(&parts.headers)),
             chosen: chosen.is_some(),
-            path: parts.uri.path().to_owned(),
+            // Two slashes would make a link of the name of another machine (RFC 3986 §4.2).
+            path: format!("/{}", parts.uri.path().trim_start_matches(['/', '\\'])),
             query,
             host: host.map(str::to_owned),
         })
@@ -143,6 +144,14 @@ mod tests {
         assert_eq!(asked.with("page", "3"), "/recherche?q=a%26b+c&page=3");
         assert_eq!(asked.with("page", ""), "/recherche?q=a%26b+c");
         assert_eq!(asked.switch(), "/recherche?q=a%26b+c&page=2&lang=fr");
+    }
+
+    #[tokio::test]
+    async fn no_address_makes_a_link_that_leaves_the_box() {
+        for uri in ["//evil.example/x", "///evil.example/x", "/\\evil.example/x"] {
+            let Ok(uri) = uri.parse::<axum::http::Uri>() else { continue };
+            assert_eq!(asked(&uri.to_string()).await.switch(), "/evil.example/x?lang=en");
+        }
     }
 
     #[tokio::test]
