@@ -7,15 +7,20 @@ use std::{
 };
 
 use lru::LruCache;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::{
-    publication::Publication,
+    publication::{Publication, PublicationError},
     store::{BlobId, Sidecar, Store},
 };
 
 /// Packages kept open: a class reads a few, a school some dozens.
 const MAX_OPEN: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+/// Packages opened at once: looking into a large PDF takes all of it in memory.
+const OPENINGS: usize = 2;
+/// Bytes that the tables of all open packages may take together, about.
+const MAX_OPEN_BYTES: usize = 128 << 20;
 
 /// Media type of the cover of what has none.
 pub const NO_COVER_TYPE: &str = "image/png";
@@ -23,18 +28,49 @@ pub const NO_COVER_TYPE: &str = "image/png";
 /// A package that cannot be opened, and why, for people.
 pub type Opened = Result<Arc<Publication>, Arc<str>>;
 
+/// Why a package could not be opened.
+#[derive(Debug, Clone)]
+struct Failure {
+    reason: Arc<str>,
+    /// May it go better in a moment?
+    passing: bool,
+}
+
+impl Failure {
+    fn passing(why: &impl ToString) -> Self {
+        Self { reason: why.to_string().into(), passing: true }
+    }
+}
+
+/// A package that is open, or being opened.
+type Cell = Arc<OnceCell<Result<Arc<Publication>, Failure>>>;
+
+/// Memory that an open package takes, about; one being opened will be counted when it is.
+fn weight(cell: &Cell) -> usize {
+    cell.get().and_then(|opened| opened.as_ref().ok()).map_or(0, |p| p.memory())
+}
+
 /// The open packages of the store.
 #[derive(Debug)]
 pub struct Packages {
     store: Store,
-    open: Mutex<LruCache<BlobId, Arc<OnceCell<Opened>>>>,
+    open: Mutex<LruCache<BlobId, Cell>>,
     /// Media types of covers, of every package that was opened once: feeds name them.
     covers: Mutex<HashMap<BlobId, Box<str>>>,
+    openings: Semaphore,
+    /// Bytes that all open packages may take.
+    most: usize,
 }
 
 impl Packages {
     pub fn new(store: Store) -> Self {
-        Self { store, open: Mutex::new(LruCache::new(MAX_OPEN)), covers: Mutex::default() }
+        Self {
+            store,
+            open: Mutex::new(LruCache::new(MAX_OPEN)),
+            covers: Mutex::default(),
+            openings: Semaphore::new(OPENINGS),
+            most: MAX_OPEN_BYTES,
+        }
     }
 
     /// Opens a package, or finds it open. Readers who come together open it once.
@@ -43,23 +79,47 @@ impl Packages {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.get_or_insert(package.blob, Arc::default).clone()
         };
+        let fresh = !cell.initialized();
+        let opened = cell.get_or_init(|| self.read(package)).await.clone();
+        if fresh {
+            self.settle(&package.blob, &cell, &opened);
+        }
+        opened.map_err(|failure| failure.reason)
+    }
+
+    async fn read(&self, package: &Arc<Sidecar>) -> Result<Arc<Publication>, Failure> {
+        // Never closed.
+        let _turn = self.openings.acquire().await.ok();
         let (store, sidecar) = (self.store.clone(), package.clone());
-        let opened = cell
-            .get_or_init(|| async {
-                let opening = move || {
-                    let file = store.open_blob(&sidecar.blob).map_err(|e| e.to_string())?;
-                    let media_type = &sidecar.description.media_type;
-                    Publication::open(file, media_type).map_err(|e| e.to_string())
-                };
-                let opened = tokio::task::spawn_blocking(opening).await;
-                let opened = opened.unwrap_or_else(|_| Err("its reading stopped short".into()));
-                opened.map(Arc::new).map_err(|reason| {
-                    tracing::warn!(blob = %package.blob, %reason, "package cannot be opened");
-                    Arc::from(reason)
-                })
+        let opening = move || {
+            let file = store.open_blob(&sidecar.blob).map_err(|e| Failure::passing(&e))?;
+            let media_type = &sidecar.description.media_type;
+            Publication::open(file, media_type).map_err(|e| match e {
+                PublicationError::Read { .. } => Failure::passing(&e),
+                _ => Failure { reason: e.to_string().into(), passing: false },
             })
-            .await;
-        opened.clone()
+        };
+        let opened = tokio::task::spawn_blocking(opening).await;
+        let opened = opened.unwrap_or_else(|_| Err(Failure::passing(&"its reading stopped short")));
+        opened.map(Arc::new).inspect_err(|failure| {
+            let reason = &failure.reason;
+            tracing::warn!(blob = %package.blob, %reason, "package cannot be opened");
+        })
+    }
+
+    /// Lets go of what must not stay: a failure that may pass (the system was short of files, a
+    /// disk slipped), and the packages read longest ago when all take too much memory.
+    fn settle(&self, blob: &BlobId, cell: &Cell, opened: &Result<Arc<Publication>, Failure>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let passing = opened.as_ref().is_err_and(|failure| failure.passing);
+        if passing && open.peek(blob).is_some_and(|kept| Arc::ptr_eq(kept, cell)) {
+            open.pop(blob);
+        }
+        let mut held: usize = open.iter().map(|(_, cell)| weight(cell)).sum();
+        while held > self.most && open.len() > 1 {
+            let Some((_, cell)) = open.pop_lru() else { break };
+            held -= weight(&cell);
+        }
     }
 
     /// The media type of what a package's cover address answers with.
@@ -83,5 +143,85 @@ impl Packages {
             open.pop(&blob);
         }
         self.covers.lock().unwrap_or_else(PoisonError::into_inner).retain(|b, _| present(b));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::{
+        publication::testing::zip_bytes,
+        store::{Description, StoreOptions, Ticket},
+    };
+
+    fn packages(folder: &Path) -> Packages {
+        let options = StoreOptions {
+            path: folder.to_owned(),
+            quota: None,
+            reserve: 0,
+            keep_replaced: std::time::Duration::ZERO,
+        };
+        Packages::new(Store::open(options).unwrap())
+    }
+
+    fn put(packages: &Packages, holding: &str) -> Arc<Sidecar> {
+        let long = format!("{holding}{}", "x".repeat(900));
+        let bytes = zip_bytes(&[("index.html", b"<title>x</title>"), (&long, b"x")]);
+        let mut incoming = packages.store.incoming(holding, Ticket::default()).unwrap();
+        incoming.append(&bytes).unwrap();
+        let description = Description {
+            holding: holding.into(),
+            identifiers: vec![holding.into()],
+            title: holding.into(),
+            publisher: None,
+            media_type: "application/zip".into(),
+            version: String::new(),
+            origin: String::new(),
+        };
+        incoming.commit(description).unwrap()
+    }
+
+    fn open_now(packages: &Packages) -> usize {
+        packages.open.lock().unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_passes_is_forgotten_and_a_broken_package_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let packages = packages(folder.path());
+        let package = put(&packages, "a");
+        // As when the system has no file left to give, or the disk slips.
+        let aside = folder.path().join("blobs-aside");
+        let blobs = folder.path().join("blobs");
+        fs::rename(&blobs, &aside).unwrap();
+        assert!(packages.open(&package).await.is_err());
+        fs::rename(&aside, &blobs).unwrap();
+        assert!(packages.open(&package).await.is_ok());
+
+        let mut incoming = packages.store.incoming("b", Ticket::default()).unwrap();
+        incoming.append(b"no zip at all").unwrap();
+        let broken = incoming.commit(package.description.clone()).unwrap();
+        assert!(packages.open(&broken).await.is_err());
+        assert_eq!(open_now(&packages), 2, "the broken one is known to be");
+    }
+
+    #[tokio::test]
+    async fn open_packages_are_bounded_by_the_memory_they_take() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut packages = packages(folder.path());
+        let first = put(&packages, "0");
+        let one = packages.open(&first).await.unwrap().memory();
+        assert!(one > 1800, "two long names at least: {one}");
+        packages.most = 3 * one + one / 2;
+        for n in 1..10 {
+            let package = put(&packages, &n.to_string());
+            assert!(packages.open(&package).await.is_ok());
+            assert!(open_now(&packages) <= 3, "{} are open", open_now(&packages));
+        }
+        packages.most = 1;
+        assert!(packages.open(&put(&packages, "x")).await.is_ok(), "the last one always stays");
+        assert_eq!(open_now(&packages), 1);
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn open(table: Table) -> Result<Publication, PublicationError> {
         contents,
         cover: cover(&table),
         place: Place::Zip(table),
+        memory: std::sync::OnceLock::new(),
     })
 }
 

@@ -16,7 +16,7 @@ mod pdf;
 mod resource;
 mod scorm;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod xml;
 mod zip;
 
@@ -46,6 +46,8 @@ pub struct Publication {
     /// Path of the cover image, when there is one.
     pub cover: Option<String>,
     place: Place,
+    /// Bytes of memory that all this takes, about; counted once.
+    memory: std::sync::OnceLock<usize>,
 }
 
 /// Where the bytes of a package are.
@@ -75,6 +77,30 @@ impl Publication {
                 Some(Resource::whole(file.clone(), item))
             }
         }
+    }
+
+    /// Bytes of memory that the open package takes, about. *In memory.*
+    pub fn memory(&self) -> usize {
+        *self.memory.get_or_init(|| {
+            let of_item = |item: &Item| {
+                let text = item.path.len() + item.media_type.len();
+                size_of::<Item>() + text + item.title.as_ref().map_or(0, String::len)
+            };
+            let items =
+                self.reading_order.iter().chain(&self.resources).map(of_item).sum::<usize>();
+            let mut lines = 0;
+            let mut waiting: Vec<&ContentsEntry> = self.contents.iter().collect();
+            while let Some(line) = waiting.pop() {
+                let text = line.title.len() + line.href.as_ref().map_or(0, String::len);
+                lines += size_of::<ContentsEntry>() + text;
+                waiting.extend(&line.children);
+            }
+            let table = match &self.place {
+                Place::Zip(table) => table.memory(),
+                Place::Whole(_) => 0,
+            };
+            items + lines + table
+        })
     }
 
     /// The Readium Web Publication Manifest. `base` is the address of the package's folder, with a

@@ -18,10 +18,10 @@ use super::{
 /// The path of the one resource.
 const PATH: &str = "publication.pdf";
 /// Files larger than that are lent without being looked into: looking takes all of them in
-/// memory.
-const MAX_LOADED_BYTES: u64 = 256 << 20;
+/// memory, of which a small box has 2 GB.
+const MAX_LOADED_BYTES: u64 = 96 << 20;
 /// Bytes that all compressed streams of objects may inflate to together.
-const MAX_OBJECTS_BYTES: usize = 256 << 20;
+const MAX_OBJECTS_BYTES: usize = 96 << 20;
 /// Levels of an outline.
 const MAX_OUTLINE_DEPTH: usize = 16;
 /// Nodes of the tree of names that are visited.
@@ -58,6 +58,7 @@ pub(super) fn open(file: Arc<File>) -> Result<Publication, PublicationError> {
         contents,
         cover: None,
         place: Place::Whole(file),
+        memory: std::sync::OnceLock::new(),
     })
 }
 

@@ -53,6 +53,7 @@ pub(super) fn open(table: Table, manifest: &str) -> Result<Publication, Publicat
         contents,
         cover: html::cover(&table),
         place: Place::Zip(table),
+        memory: std::sync::OnceLock::new(),
     })
 }
 

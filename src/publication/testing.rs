@@ -17,7 +17,7 @@ pub(super) fn file_of(bytes: &[u8]) -> File {
 }
 
 /// A zip of these entries, all deflated but `mimetype`.
-pub(super) fn zip_bytes(entries: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn zip_bytes(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut archive = ZipArchiveWriter::new(&mut bytes);
     for (name, content) in entries {

@@ -57,6 +57,7 @@ pub(in super::super) fn open(mut table: Table) -> Result<Publication, Publicatio
         resources,
         contents: navigation.contents,
         place: Place::Zip(table),
+        memory: std::sync::OnceLock::new(),
     })
 }
 

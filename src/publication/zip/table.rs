@@ -59,6 +59,11 @@ impl Table {
         self.names.get(start..start + usize::from(len)).unwrap_or_default()
     }
 
+    /// Bytes of memory that it takes.
+    pub(in super::super) fn memory(&self) -> usize {
+        self.names.len() + size_of_val(&*self.rows)
+    }
+
     /// All entries, sorted by path.
     pub(in super::super) fn rows(&self) -> impl ExactSizeIterator<Item = &Row> {
         self.rows.iter()
