@@ -35,10 +35,6 @@ struct Way {
 }
 
 impl Made for Inflated {
-    fn len(&self) -> u64 {
-        self.resource.len
-    }
-
     fn make(self: Box<Self>, range: Range<u64>) -> Body {
         let Self { resource, turns } = *self;
         let way = Way { inflating: resource.inflate(), at: 0, range, turns };

@@ -52,9 +52,7 @@ impl Segment {
 
 /// Bytes that are made while they are sent, because all of them at once would fill the memory.
 pub trait Made: std::fmt::Debug + Send {
-    /// How many there are in all.
-    fn len(&self) -> u64;
-    /// Begins to make those of `range` (half open, within `len`).
+    /// Begins to make those of `range` (half open, within all there are).
     fn make(self: Box<Self>, range: Range<u64>) -> axum::body::Body;
 }
 
