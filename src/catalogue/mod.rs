@@ -56,6 +56,12 @@ pub struct Holding {
 }
 
 impl Holding {
+    /// Every name it is known by, the canonical one first; that one comes twice where it is also
+    /// among the others.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.id).chain(&self.identifiers).map(String::as_str)
+    }
+
     /// A holding of which nothing is known but its identifier and its title.
     pub fn titled(id: &str, title: &str) -> Self {
         Self {

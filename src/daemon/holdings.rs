@@ -40,10 +40,7 @@ impl<'a> Here<'a> {
         let packages: Vec<&Sidecar> = packages.collect();
         let mut by_identifier: HashMap<&str, Vec<usize>> = HashMap::new();
         for (place, package) in packages.iter().enumerate() {
-            let about = &package.description;
-            let names: HashSet<&str> =
-                about.identifiers.iter().chain([&about.holding]).map(String::as_str).collect();
-            for name in names {
+            for name in package.description.names().collect::<HashSet<&str>>() {
                 by_identifier.entry(name).or_default().push(place);
             }
         }
@@ -52,9 +49,9 @@ impl<'a> Here<'a> {
 
     /// Bytes of a book's packages, if it has any here.
     fn size(&self, holding: &Holding) -> Option<u64> {
-        let names = holding.identifiers.iter().chain([&holding.id]);
-        let places: HashSet<usize> = names
-            .filter_map(|name| self.by_identifier.get(name.as_str()))
+        let places: HashSet<usize> = holding
+            .names()
+            .filter_map(|name| self.by_identifier.get(name))
             .flatten()
             .copied()
             .collect();

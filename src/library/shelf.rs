@@ -68,15 +68,12 @@ impl Shelf {
     pub fn of(holdings: &Holdings, current: &[Arc<Sidecar>], all: &[Arc<Sidecar>]) -> Self {
         let mut by_name: HashMap<&str, usize> = HashMap::new();
         for (place, holding) in holdings.all.iter().enumerate() {
-            for name in holding.identifiers.iter().chain([&holding.id]) {
+            for name in holding.names() {
                 by_name.entry(name).or_insert(place);
             }
         }
         let owner = |package: &Sidecar| {
-            let about = &package.description;
-            std::iter::once(&about.holding)
-                .chain(&about.identifiers)
-                .find_map(|name| by_name.get(name.as_str()).copied())
+            package.description.names().find_map(|name| by_name.get(name).copied())
         };
         let mut of_holding: BTreeMap<usize, Vec<Arc<Sidecar>>> = BTreeMap::new();
         let mut orphans: BTreeMap<&str, Vec<Arc<Sidecar>>> = BTreeMap::new();

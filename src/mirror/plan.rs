@@ -62,17 +62,9 @@ pub fn is_licensed(holding: &Holding, now: Timestamp) -> bool {
     holding.licences.is_empty() || holding.licences.iter().any(|licence| counts(licence, now))
 }
 
-/// Every name of a holding, the canonical one first.
-pub fn names(holding: &Holding) -> impl Iterator<Item = &str> {
-    std::iter::once(&holding.id).chain(&holding.identifiers).map(String::as_str)
-}
-
-/// Is this package of that holding? By any identifier: which of them is the canonical one changes
-/// when another source comes to know the book.
+/// Is this package of that holding? By any of its names.
 pub fn belongs(sidecar: &Sidecar, holding: &Holding) -> bool {
-    let about = &sidecar.description;
-    names(holding)
-        .any(|name| about.holding == name || about.identifiers.iter().any(|id| id == name))
+    holding.names().any(|name| sidecar.description.names().any(|other| other == name))
 }
 
 /// What is there already, by what an offer may be recognised by.
@@ -86,8 +78,8 @@ impl<'a> Present<'a> {
     fn of(packages: &'a [Arc<Sidecar>]) -> Self {
         let mut versions: HashMap<_, Vec<_>> = HashMap::new();
         for about in packages.iter().map(|sidecar| &sidecar.description) {
-            for name in std::iter::once(&about.holding).chain(&about.identifiers) {
-                let line = (name.as_str(), about.media_type.as_str());
+            for name in about.names() {
+                let line = (name, about.media_type.as_str());
                 versions.entry(line).or_default().push(about.version.as_str());
             }
         }
@@ -100,7 +92,8 @@ impl<'a> Present<'a> {
         if let Some(blob) = &offer.sha256 {
             return self.blobs.contains(blob);
         }
-        names(holding)
+        holding
+            .names()
             .filter_map(|name| self.versions.get(&(name, offer.media_type.as_str())))
             .flatten()
             .any(|version| offer.version.is_empty() || *version == offer.version)

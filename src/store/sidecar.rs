@@ -29,6 +29,15 @@ pub struct Description {
     pub origin: String,
 }
 
+impl Description {
+    /// Every name of its holding when it came, the canonical one first. Which of them is canonical
+    /// changes when another source comes to know the book: a package is a holding's when they
+    /// share any.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.holding).chain(&self.identifiers).map(String::as_str)
+    }
+}
+
 /// The JSON file beside a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {

@@ -75,7 +75,7 @@ fn keeper(
         && holdings.sources.iter().all(|s| s.failure.is_none() && s.good_at.is_some());
     let mut by_name: HashMap<String, Arc<Holding>> = HashMap::new();
     for holding in &holdings.all {
-        for name in plan::names(holding) {
+        for name in holding.names() {
             by_name.entry(name.to_owned()).or_insert_with(|| holding.clone());
         }
     }
@@ -83,8 +83,7 @@ fn keeper(
     let lines: HashSet<_> = lines.map(|(name, form)| (name.clone(), form.clone())).collect();
     move |sidecar| {
         let about = &sidecar.description;
-        let mut names = std::iter::once(&about.holding).chain(&about.identifiers);
-        let Some(holding) = names.find_map(|name| by_name.get(name)) else { return !sure };
+        let Some(holding) = about.names().find_map(|name| by_name.get(name)) else { return !sure };
         let superseded = about.holding != holding.id
             && lines.contains(&(holding.id.clone(), about.media_type.clone()));
         plan::is_licensed(holding, now) && !superseded
