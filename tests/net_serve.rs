@@ -158,6 +158,30 @@ async fn connections_past_the_bound_wait_for_a_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_with_many_idle_connections_leaves_places_to_the_others() {
+    let server = start(8);
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        idle.push(TcpStream::connect(server.address).unwrap());
+    }
+    // Another machine of the network, as far as loopback can tell.
+    let address = server.address;
+    let other = tokio::task::spawn_blocking(move || {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into())?;
+        socket.connect(&address.into())?;
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.write_all(last("/small").as_bytes())?;
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).map(|_| all)
+    });
+    let answer = other.await.unwrap().expect("an answer before the idle ones are let go");
+    assert!(head(&answer).0.starts_with("HTTP/1.1 200"));
+    drop(idle);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_under_way_is_finished_when_the_server_stops() {
     let server = start(8);
     let mut stream = TcpStream::connect(server.address).unwrap();

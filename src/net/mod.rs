@@ -6,6 +6,7 @@
 pub mod body;
 pub mod client;
 pub mod conditional;
+mod guests;
 pub mod listen;
 mod sendfile;
 pub mod serve;

@@ -14,6 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     body::Body,
+    guests::Guests,
     sendfile::{Runs, Wire, Wired},
 };
 
@@ -36,7 +37,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
 
 /// Serves one listener until `token` is cancelled, then lets open requests finish: the tracker is
 /// empty when they have. `places` bounds connections over all listeners; further ones wait in the
-/// kernel's queue.
+/// kernel's queue. A peer that holds more of them than are left gets no more.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
     handler: H,
@@ -44,6 +45,7 @@ pub async fn serve<H: Handler>(
     tracker: TaskTracker,
     token: CancellationToken,
 ) {
+    let guests = Guests::default();
     loop {
         let place = tokio::select! {
             () = token.cancelled() => return,
@@ -55,11 +57,15 @@ pub async fn serve<H: Handler>(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let Some(guest) = guests.admit(peer.ip(), places.available_permits()) else {
+                    tracing::debug!(%peer, "holds more connections than there are places left");
+                    continue;
+                };
                 let (handler, token) = (handler.clone(), token.clone());
                 tracker.spawn(async move {
                     connection(stream, handler, token).await;
-                    drop(place);
+                    drop((guest, place));
                 });
             }
             Err(error) => accept_failed(&error).await,
