@@ -1,4 +1,4 @@
-//! A whole box inside another program, as the demonstration has it.
+//! A whole box inside another program: what it is asked there, and that it leaves nothing behind.
 
 #![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 

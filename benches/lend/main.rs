@@ -27,7 +27,7 @@ const MANY_PACKAGES: usize = 2_000;
 const READERS: usize = 1_000;
 const READER_RATE: u64 = 1_000_000;
 const READER_BYTES: u64 = 8_000_000;
-/// From design.md: start to serving, and resident memory idle.
+/// What the box promises: start to serving, and resident memory idle.
 const START_LIMIT_S: f64 = 0.5;
 const IDLE_LIMIT_MIB: f64 = 64.0;
 

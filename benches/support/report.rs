@@ -15,7 +15,7 @@ pub struct Row {
     pub unit: &'static str,
     /// Préau's figure: the median of the rounds.
     pub ours: f64,
-    /// Who it is held against: a program, or the limit the design sets.
+    /// Who it is held against: a program, or a limit of our own.
     pub peer: String,
     /// The peer's figure, likewise.
     pub theirs: f64,

@@ -33,10 +33,10 @@ use self::exit::fail;
         preau sync                   ask every source now, and wait until all is here\n  \
         preau import /media/usb      plan B: an order and its packages on a USB stick\n  \
         preau holdings               every book, and whether it is here\n  \
-        preau check-config my.toml   is this configuration good?\n\n\
+        preau check-config my.toml   are these settings good?\n\n\
         Exit codes (sysexits.h): 0 good, 64 wrong command line, 65 wrong data, 66 no such input,\n\
         69 no daemon answers, 70 a bug, 73 cannot create, 74 disk error, 75 not all done, will be\n\
-        tried again, 77 not allowed, 78 wrong configuration."
+        tried again, 77 not allowed, 78 wrong settings."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -66,7 +66,7 @@ enum Command {
     /// in place of `network.listen` and `control.socket`. The log goes to standard error;
     /// `PREAU_LOG` chooses its detail, as in `PREAU_LOG=debug` or `PREAU_LOG=info,preau::mirror=debug`.
     Run,
-    /// Check a configuration and say where it is wrong: file, line, column, what was expected.
+    /// Check settings and say where they are wrong: file, line, column, what was expected.
     CheckConfig {
         /// The file to check, such as /etc/preau/preau.toml.
         file: PathBuf,

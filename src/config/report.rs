@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read at all.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the settings {}: {source}", path.display())]
     Unreadable {
         /// The file asked for.
         path: PathBuf,

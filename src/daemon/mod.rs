@@ -88,8 +88,8 @@ impl Bound {
     }
 }
 
-/// A whole box inside this process, its sockets bound as `config` says: what a demonstration or a
-/// test needs. No signal is taken, and the service manager hears nothing.
+/// A whole box inside this process, its sockets bound as `config` says: what a test needs. No
+/// signal is taken, and the service manager hears nothing.
 pub async fn start(config: Config) -> Result<Running, DaemonError> {
     let built = tokio::task::spawn_blocking(move || build(config, None)).await;
     let daemon = built.map_err(|error| DaemonError::Task(error.to_string()))??;

@@ -20,20 +20,14 @@ pub(super) async fn reload(house: &Arc<House>) -> Result<ReloadReport, Refusal> 
     let result = applied.unwrap_or_else(|error| Err(Refusal::new(Fault::Internal, error)));
     match &result {
         Ok(report) if report.waiting_for_restart.is_empty() => {
-            tracing::info!(applied = ?report.applied, "configuration read again");
+            tracing::info!(applied = ?report.applied, "settings read again");
         }
         Ok(report) => {
             let (applied, waiting) = (&report.applied, &report.waiting_for_restart);
-            tracing::warn!(
-                ?applied,
-                ?waiting,
-                "configuration read again: some keys need a restart"
-            );
+            tracing::warn!(?applied, ?waiting, "settings read again: some keys need a restart");
         }
         Err(refusal) => {
-            tracing::error!(
-                "the configuration was not taken, the old one stays in force:\n{refusal}"
-            );
+            tracing::error!("the settings were not taken, the old ones stay in force:\n{refusal}");
         }
     }
     result
@@ -42,7 +36,7 @@ pub(super) async fn reload(house: &Arc<House>) -> Result<ReloadReport, Refusal> 
 /// Blocking.
 fn apply(house: &House) -> Result<ReloadReport, Refusal> {
     let file = house.file.as_deref().ok_or_else(|| {
-        Refusal::new(Fault::Config, "this daemon was started without a configuration file")
+        Refusal::new(Fault::Config, "this daemon was started without a settings file")
     })?;
     let (new, report) =
         Config::load(file).map_err(|error| Refusal::new(Fault::Config, error.render(false)))?;

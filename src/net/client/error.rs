@@ -169,19 +169,6 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// May the same question go well later, with nothing changed on this side? Connections that
-    /// break, stall or find nobody may; addresses, sizes and codings that are refused will not.
-    pub fn may_pass(&self) -> bool {
-        matches!(
-            self,
-            Self::Connect { .. }
-                | Self::HeadTimeout { .. }
-                | Self::Exchange { .. }
-                | Self::Truncated { .. }
-                | Self::TooSlow { .. }
-        )
-    }
-
     /// Sorts a failure of the pooled client: refused address, no connection, or broken exchange.
     pub(super) fn of_request(url: &Url, error: &hyper_util::client::legacy::Error) -> Self {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
