@@ -67,6 +67,7 @@ fn for_pupils(licence: &Licence) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Offer;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -112,5 +113,24 @@ mod tests {
     #[test]
     fn what_needs_no_subscription_is_everyones() {
         assert_eq!(right(&holding(vec![]), at(5)), Right::Everyone);
+    }
+
+    #[test]
+    fn a_free_resource_is_lent_until_the_last_of_its_offers_ends() {
+        let offer = |until: Option<i64>| Offer {
+            source: "feed".into(),
+            url: "https://books.example.org/a.epub".parse().unwrap(),
+            media_type: "application/epub+zip".into(),
+            size: None,
+            sha256: None,
+            version: String::new(),
+            until: until.map(at),
+        };
+        let free = |offers| Holding { offers, ..holding(vec![]) };
+        let ending = free(vec![offer(Some(10)), offer(Some(20))]);
+        assert_eq!(right(&ending, at(19)), Right::Everyone);
+        assert_eq!(right(&ending, at(20)), Right::Expired(at(20)));
+        let endless = free(vec![offer(Some(10)), offer(None)]);
+        assert_eq!(right(&endless, at(20)), Right::Everyone);
     }
 }
