@@ -230,6 +230,28 @@ async fn a_feed_is_walked_once_a_page_and_a_page_that_fails_keeps_what_it_had() 
 }
 
 #[tokio::test]
+async fn a_feed_of_endless_pages_is_left_before_it_fills_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let padding = "x".repeat(24 << 20);
+    let source = Source::start(move |line, _| {
+        let number: usize = line.rsplit('=').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let mut book = publication(&format!("urn:{number}"), &format!("Livre {number}"));
+        book["metadata"]["description"] = json!(padding);
+        let feed = json!({"metadata": {}, "publications": [book],
+            "links": [{"rel": "next", "href": format!("?page={}", number + 1)}]});
+        (200, JSON, feed.to_string())
+    })
+    .await;
+    let settings = format!("[[feeds]]\nname = \"fil\"\nurl = \"http://{}/opds/\"", source.address);
+    let catalogue = open(folder.path(), &settings);
+    let states = catalogue.refresh(at(1000)).await;
+    let failure = state(&states, "fil").failure.clone().unwrap();
+    assert!(failure.contains("there are more"), "{failure}");
+    assert_eq!(source.asked().len(), 4, "four pages of 24 MiB");
+    assert_eq!(titles(&catalogue).len(), 4, "what came is held");
+}
+
+#[tokio::test]
 async fn a_feed_that_asks_to_sign_in_says_where() {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::start(|_, _| {

@@ -129,6 +129,11 @@ pub(super) fn succeed(old: Option<&Kept>, kind: Kind, outcome: Outcome) -> Optio
             let mut part = part.clone();
             if outcome.missing == Missing::Unknown {
                 part.entries.retain(|e| !e.identifiers.iter().any(|id| named.contains(id)));
+                // A feed that never ends well, with other pages each time, must not grow for ever.
+                let held: usize = parts.iter().map(|p| p.entries.len()).sum();
+                if part.entries.is_empty() || held + part.entries.len() > MAX_ENTRIES {
+                    continue;
+                }
             }
             parts.push(part);
         }
@@ -172,6 +177,22 @@ mod tests {
             Outcome { parts: vec![moved], missing: Missing::Unknown, ..Outcome::default() };
         let new = succeed(Some(&old), Kind::Feed, outcome).unwrap();
         assert_eq!(new.entries().count(), 2);
+    }
+
+    #[test]
+    fn a_feed_that_fails_each_time_with_other_books_does_not_grow_for_ever() {
+        let mut shelf = kept(vec![]);
+        for round in 0..6 {
+            let mut new = part(&format!("page-{round}"), round);
+            new.entries = (0..MAX_ENTRIES / 4)
+                .map(|n| Entry { identifiers: vec![format!("{round}-{n}")], ..Entry::default() })
+                .collect();
+            let outcome =
+                Outcome { parts: vec![new], missing: Missing::Unknown, ..Outcome::default() };
+            shelf = succeed(Some(&shelf), Kind::Feed, outcome).unwrap();
+        }
+        assert_eq!(shelf.entries().count(), MAX_ENTRIES);
+        assert_eq!(shelf.parts[0].key, "page-5", "what came last is there");
     }
 
     #[test]

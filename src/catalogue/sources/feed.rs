@@ -32,6 +32,8 @@ const MAX_PAGES: usize = 1_000;
 const MAX_DEPTH: usize = 5;
 /// Pages that may fail before the walk is given up.
 const MAX_FAILED_PAGES: usize = 5;
+/// Bytes of one feed, all pages told: what is kept of it stays in memory.
+const MAX_FEED_BYTES: usize = 96 << 20;
 /// Longest walk: what it brought until then is taken, the rest stays as it was.
 const WALK_TIME: Duration = Duration::from_mins(15);
 const ACCEPT: &str =
@@ -54,6 +56,8 @@ struct Walk<'a> {
     seen: HashSet<Url>,
     queue: VecDeque<Step>,
     entries: usize,
+    /// Bytes of the pages read.
+    bytes: usize,
     failures: Vec<String>,
     notes: Notes,
     parts: Vec<Part>,
@@ -77,6 +81,7 @@ pub(super) async fn walk(
         seen: HashSet::from([source.url.clone()]),
         queue: VecDeque::from([first]),
         entries: 0,
+        bytes: 0,
         failures: Vec::new(),
         notes: Notes::default(),
         parts: Vec::new(),
@@ -92,6 +97,12 @@ pub(super) async fn walk(
         if begun.elapsed() > WALK_TIME {
             walk.incomplete = true;
             walk.failures.push(format!("{pages} pages within {WALK_TIME:?}, and there are more"));
+            break;
+        }
+        if walk.bytes >= MAX_FEED_BYTES {
+            walk.incomplete = true;
+            let read = walk.bytes;
+            walk.failures.push(format!("{pages} pages of {read} bytes, and there are more"));
             break;
         }
         pages += 1;
@@ -138,6 +149,7 @@ impl Walk<'_> {
 
     async fn fetch(&mut self, step: &Step) -> Result<(opds::Page, Url), SourceError> {
         let (bytes, url) = ask(self.client, Question::get(step.url.clone(), ACCEPT)).await?;
+        self.bytes = self.bytes.saturating_add(bytes.len());
         if self.parts.is_empty() && !self.sites.contains(&url.origin()) {
             self.sites.push(url.origin());
         }
