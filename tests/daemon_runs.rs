@@ -16,7 +16,7 @@ use std::{
 use daemon_support::{UAI, Watched, run_to_its_end};
 use nix::sys::signal::Signal;
 use support::{
-    PATIENCE,
+    PATIENCE, http,
     school_box::{free_address, package_files, write_settings},
     until,
 };
@@ -64,15 +64,12 @@ fn a_socket_passed_by_the_service_manager_is_used_in_place_of_the_settings() {
         eprintln!("SKIPPED: systemd-socket-activate is not installed (scripts/install test)");
         return;
     };
-    let mut stream = until("the passed socket", || TcpStream::connect(passed).ok());
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: box\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    until("the passed socket", || TcpStream::connect(passed).ok());
+    let page = http::get(passed, "/", "");
     let own_is_closed = TcpStream::connect(own).is_err();
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(page.status, 200, "{}", page.head);
     assert!(own_is_closed, "network.listen was bound all the same");
 }
 
@@ -130,13 +127,8 @@ fn download_begun(daemon: &Watched) -> TcpStream {
 /// Where the OPDS catalogue says that the package is; a moment passes before it is on the shelf.
 fn download_path(daemon: &Watched, blob: &str) -> String {
     until("the package in the OPDS catalogue", || {
-        let mut stream = TcpStream::connect(daemon.address).ok()?;
-        let ask = "GET /opds HTTP/1.1\r\nHost: box\r\nConnection: close\r\n\r\n";
-        stream.write_all(ask.as_bytes()).ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        let body = text.get(text.find("\r\n\r\n")?..)?;
-        let mut paths = body.split('"').filter(|word| word.contains(&format!("/p/{blob}/")));
+        let feed = http::get(daemon.address, "/opds", "").text();
+        let mut paths = feed.split('"').filter(|word| word.contains(&format!("/p/{blob}/")));
         let path = paths.find(|path| !path.contains("manifest") && !path.contains("cover"))?;
         Some(path[path.find("/p/")?..].to_owned())
     })

@@ -15,7 +15,7 @@ use rawzip::FileReader;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    directory::{Directory, Tail, ZipError},
+    directory::{Directory, DirectoryError, Tail},
     layout::{Piece, Twin},
 };
 use super::{
@@ -144,7 +144,7 @@ async fn survey(job: &Job) -> Result<Target, End> {
         return declined("the origin's copy has another size");
     }
     let mut tail = Tail { start: first, bytes: collect(job, answer, last - first + 1).await? };
-    let not_a_zip = |error: ZipError| End::Declined(format!("the new version: {error}"));
+    let not_a_zip = |error: DirectoryError| End::Declined(format!("the new version: {error}"));
     let start = directory::directory_start(&tail, tail.size()).map_err(not_a_zip)?;
     if tail.size().saturating_sub(start) > MAX_DIRECTORY_BYTES {
         return declined("its central directory is too large");
@@ -171,7 +171,7 @@ async fn read_older(file: Arc<File>, size: u64, new: &Directory) -> Result<Vec<O
             let entry = older.entries.get(*index)?.clone();
             directory::twin(&reader, entry).ok()
         };
-        Ok::<_, ZipError>(matches.iter().map(|found| found.as_ref().and_then(twin)).collect())
+        Ok::<_, DirectoryError>(matches.iter().map(|found| found.as_ref().and_then(twin)).collect())
     };
     tokio::task::spawn_blocking(read)
         .await

@@ -75,7 +75,7 @@ impl ReaderAt for Tail {
 
 /// Why an archive cannot serve as a delta's base or target.
 #[derive(Debug, thiserror::Error)]
-pub enum ZipError {
+pub enum DirectoryError {
     /// Not a zip, or a broken one.
     #[error("not a sound zip: {0}")]
     Broken(#[from] rawzip::Error),
@@ -96,12 +96,12 @@ fn locate<R: ReaderAt>(reader: R, size: u64) -> Result<ZipArchive<R>, rawzip::Er
 }
 
 /// Where the central directory is said to start; less than that when a preamble shifts it.
-pub fn directory_start<R: ReaderAt>(reader: R, size: u64) -> Result<u64, ZipError> {
+pub fn directory_start<R: ReaderAt>(reader: R, size: u64) -> Result<u64, DirectoryError> {
     Ok(locate(reader, size)?.directory_offset())
 }
 
 /// Reads the whole directory.
-pub fn read<R: ReaderAt>(reader: R, size: u64) -> Result<Directory, ZipError> {
+pub fn read<R: ReaderAt>(reader: R, size: u64) -> Result<Directory, DirectoryError> {
     let archive = locate(reader, size)?;
     let start = archive.directory_offset();
     let mut entries = Vec::new();
@@ -109,7 +109,7 @@ pub fn read<R: ReaderAt>(reader: R, size: u64) -> Result<Directory, ZipError> {
     let mut records = archive.entries(&mut buffer);
     while let Some(record) = records.next_entry()? {
         if entries.len() >= MAX_ENTRIES {
-            return Err(ZipError::TooMany);
+            return Err(DirectoryError::TooMany);
         }
         let mut fixed = [0; CENTRAL_FIXED];
         archive.get_ref().read_exact_at(&mut fixed, record.central_directory_offset())?;
@@ -134,14 +134,14 @@ pub fn read<R: ReaderAt>(reader: R, size: u64) -> Result<Directory, ZipError> {
         entry.end = next;
         next = entry.start;
         if entry.start.checked_add(entry.packed).is_none_or(|least| least > entry.end) {
-            return Err(ZipError::Overlap);
+            return Err(DirectoryError::Overlap);
         }
     }
     Ok(Directory { entries, start })
 }
 
 /// Reads an entry's local header.
-pub fn twin<R: ReaderAt>(reader: &R, entry: Entry) -> Result<Twin, ZipError> {
+pub fn twin<R: ReaderAt>(reader: &R, entry: Entry) -> Result<Twin, DirectoryError> {
     let mut fixed = [0; LOCAL_FIXED];
     reader.read_exact_at(&mut fixed, entry.start)?;
     let [_, _, _, _, local @ .., low, high] = fixed;
@@ -150,11 +150,11 @@ pub fn twin<R: ReaderAt>(reader: &R, entry: Entry) -> Result<Twin, ZipError> {
     let local_extra = variable.split_off(entry.name.len().min(variable.len()));
     // A name of another length would shift the data; nothing good was written that way.
     if local.last_chunk() != entry.shared.last_chunk::<2>() || variable != entry.name {
-        return Err(ZipError::Overlap);
+        return Err(DirectoryError::Overlap);
     }
     let twin = Twin { entry, local, local_extra };
     if twin.data().checked_add(twin.entry.packed).is_none_or(|end| end > twin.entry.end) {
-        return Err(ZipError::Overlap);
+        return Err(DirectoryError::Overlap);
     }
     Ok(twin)
 }
