@@ -39,7 +39,7 @@ use crate::{
 const HOT_RESOURCE_BYTES: u64 = 256 * 1024;
 /// Deflated resources up to this are inflated for the clients that take no gzip.
 const MAX_INFLATED_BYTES: u64 = 64 << 20;
-/// Inflations at once: each takes a processor.
+/// Inflations, and manifests made, at once: each takes a processor.
 const INFLATIONS: usize = 2;
 /// Longest path inside a package.
 const MAX_PATH_BYTES: usize = 2048;
@@ -159,7 +159,13 @@ impl Hot {
         let Ok(publication) = self.packages.open(package).await else { return broken() };
         self.store.lent(&package.blob, Timestamp::now());
         let base = format!("/p/{}/", package.blob);
-        let body = publication.manifest(&base).to_string();
+        // That of a package of many entries takes a while and some memory: in turn, too.
+        let turn = self.inflating.clone().acquire_owned().await;
+        let making = move || {
+            let _turn = turn;
+            publication.manifest(&base).to_string()
+        };
+        let Ok(body) = tokio::task::spawn_blocking(making).await else { return broken() };
         // The same bytes may get another manifest from a later version of the box.
         let etag = format!("\"m{:08x}\"", crc32fast::hash(body.as_bytes()));
         let whole = Representation {

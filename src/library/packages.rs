@@ -148,7 +148,7 @@ impl Packages {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::path::Path;
 
     use super::*;
     use crate::{
@@ -195,9 +195,9 @@ mod tests {
         // As when the system has no file left to give, or the disk slips.
         let aside = folder.path().join("blobs-aside");
         let blobs = folder.path().join("blobs");
-        fs::rename(&blobs, &aside).unwrap();
+        rustix::fs::rename(&blobs, &aside).unwrap();
         assert!(packages.open(&package).await.is_err());
-        fs::rename(&aside, &blobs).unwrap();
+        rustix::fs::rename(&aside, &blobs).unwrap();
         assert!(packages.open(&package).await.is_ok());
 
         let mut incoming = packages.store.incoming("b", Ticket::default()).unwrap();

@@ -4,8 +4,9 @@
 pub(super) const MAX_ENTRIES: u64 = 100_000;
 /// Bytes of an entry's name.
 pub(super) const MAX_NAME_BYTES: usize = 1_024;
-/// Bytes of the central directory: a hundred thousand entries with long names.
-pub(super) const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
+/// Bytes of the central directory: a hundred thousand entries with names of a hundred letters.
+/// What is listed of a package takes some times as much memory.
+pub(super) const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
 /// Times that an entry may grow when inflated, once it is larger than [`BOMB_FLOOR_BYTES`].
 /// Deflate itself reaches 1,032.
 pub(super) const MAX_RATIO: u64 = 200;
