@@ -20,10 +20,7 @@ use support::source::{
 async fn a_failing_source_never_empties_the_shelf_and_shows_its_age() {
     let folder = tempfile::tempdir().unwrap();
     let source = Source::start(|_, _| (200, JSON, list(&[resource("ark:/1/a", "Maths")]))).await;
-    let settings = format!(
-        "[[resource_lists]]\nname = \"doc\"\nurl = \"http://{}/gar\"\nent = \"QTA=\"\nperson = \"p\"",
-        source.address
-    );
+    let settings = source.resource_list("/gar");
     let catalogue = open(folder.path(), &settings);
     assert!(titles(&catalogue).is_empty());
     let states = catalogue.refresh(at(1000)).await;
@@ -73,14 +70,8 @@ async fn one_school_that_fails_keeps_its_part_and_is_named() {
         (200, JSON, list(&resources))
     };
     let source = Source::start(both).await;
-    let catalogue = open(
-        folder.path(),
-        &format!(
-            "[[resource_lists]]\nname = \"doc\"\nurl = \"http://{}/\"\nent = \"QTA=\"\nperson = \"p\"\n\
-             uais = [\"0670007U\", \"0561622J\"]",
-            source.address
-        ),
-    );
+    let catalogue =
+        open(folder.path(), &(source.resource_list("/") + "uais = [\"0670007U\", \"0561622J\"]"));
     catalogue.refresh(at(1000)).await;
     assert_eq!(titles(&catalogue), ["Collège", "Commun", "Lycée"]);
     assert_eq!(
@@ -115,12 +106,7 @@ async fn subscriptions_are_asked_page_after_page_until_a_short_one() {
         (200, JSON, json!({"abonnements": page}).to_string())
     })
     .await;
-    let settings = |method: &str| {
-        format!(
-            "[[subscriptions]]\nname = \"gar\"\nurl = \"http://{}/ws/\"\nmethod = \"{method}\"",
-            source.address
-        )
-    };
+    let settings = |method: &str| source.subscriptions("/ws/") + &format!("method = \"{method}\"");
     let catalogue = open(folder.path(), &settings("post"));
     // The counts of 5,003 subscriptions are asked one by one: one answer is enough here.
     let states = catalogue.refresh(at(1000)).await;
@@ -152,11 +138,8 @@ async fn older_servers_are_asked_by_get_with_a_body_and_may_answer_xml() {
     .await;
     let catalogue = open(
         folder.path(),
-        &format!(
-            "[[subscriptions]]\nname = \"gar\"\nurl = \"http://{}\"\nmethod = \"get\"\nformat = \"xml\"\n\
-             distributor = \"123456789_0000000000000000\"",
-            source.address
-        ),
+        &(source.subscriptions("")
+            + "method = \"get\"\nformat = \"xml\"\ndistributor = \"123456789_0000000000000000\""),
     );
     let states = catalogue.refresh(at(1000)).await;
     assert_eq!(state(&states, "gar").failure, None, "no décompte is no failure");
@@ -176,8 +159,7 @@ async fn a_server_that_ignores_paging_is_not_asked_for_ever() {
         }
     })
     .await;
-    let settings =
-        format!("[[subscriptions]]\nname = \"gar\"\nurl = \"http://{}\"", source.address);
+    let settings = source.subscriptions("");
     let catalogue = open(folder.path(), &settings);
     let states = catalogue.refresh(at(1000)).await;
     assert_eq!(state(&states, "gar").entries, 5000);
@@ -202,7 +184,7 @@ async fn a_feed_is_walked_once_a_page_and_a_page_that_fails_keeps_what_it_had() 
         (200, JSON, feed.to_string())
     })
     .await;
-    let settings = format!("[[feeds]]\nname = \"fil\"\nurl = \"http://{}/opds/\"", source.address);
+    let settings = source.feed("fil", "/opds/");
     let catalogue = open(folder.path(), &settings);
     let states = catalogue.refresh(at(1000)).await;
     assert_eq!(state(&states, "fil").failure, None);
@@ -242,7 +224,7 @@ async fn a_feed_of_endless_pages_is_left_before_it_fills_the_memory() {
         (200, JSON, feed.to_string())
     })
     .await;
-    let settings = format!("[[feeds]]\nname = \"fil\"\nurl = \"http://{}/opds/\"", source.address);
+    let settings = source.feed("fil", "/opds/");
     let catalogue = open(folder.path(), &settings);
     let states = catalogue.refresh(at(1000)).await;
     let failure = state(&states, "fil").failure.clone().unwrap();
@@ -260,7 +242,7 @@ async fn a_feed_that_asks_to_sign_in_says_where() {
         (401, "application/opds-authentication+json", document.to_string())
     })
     .await;
-    let settings = format!("[[feeds]]\nname = \"fil\"\nurl = \"http://{}/opds\"", source.address);
+    let settings = source.feed("fil", "/opds");
     let states = open(folder.path(), &settings).refresh(at(1000)).await;
     let failure = state(&states, "fil").failure.as_deref().unwrap();
     for part in ["401", "Kiosque", "https://h.example/aide", "oauth/password"] {
@@ -315,9 +297,7 @@ async fn a_source_taken_out_of_the_configuration_leaves_the_shelf() {
         (200, JSON, feed.to_string())
     })
     .await;
-    let feed = |name: &str| {
-        format!("[[feeds]]\nname = \"{name}\"\nurl = \"http://{}/{name}\"\n", source.address)
-    };
+    let feed = |name: &str| source.feed(name, &format!("/{name}"));
     let catalogue = open(folder.path(), &(feed("a") + &feed("b")));
     catalogue.refresh(at(1000)).await;
     assert_eq!(titles(&catalogue), ["A", "B"]);
@@ -332,7 +312,7 @@ async fn the_task_asks_at_once_and_stops_when_told() {
     let feed = json!({"metadata": {}, "publications": [publication("urn:1", "Un")], "links": []})
         .to_string();
     let source = Source::start(move |_, _| (200, JSON, feed.clone())).await;
-    let settings = format!("[[feeds]]\nname = \"a\"\nurl = \"http://{}/a\"", source.address);
+    let settings = source.feed("a", "/a");
     let catalogue = Arc::new(open(folder.path(), &settings));
     let mut holdings = catalogue.holdings();
     let token = tokio_util::sync::CancellationToken::new();
@@ -361,8 +341,7 @@ async fn counts_that_cannot_be_had_stay_what_they_were() {
     };
     let counts = "0670007U;s1;null;ark:/1/1;30;0;0;0\n0670007U;s2;null;ark:/1/2;7;0;0;0\n";
     let source = Source::start(answers(page.clone(), 200, counts)).await;
-    let settings =
-        format!("[[subscriptions]]\nname = \"gar\"\nurl = \"http://{}\"", source.address);
+    let settings = source.subscriptions("");
     let catalogue = open(folder.path(), &settings);
     let pupils =
         || -> Vec<u64> { shelf(&catalogue).all.iter().map(|h| h.assigned_pupils()).collect() };
@@ -393,14 +372,8 @@ async fn a_book_named_in_three_ways_by_three_sources_is_one() {
         (200, JSON, answer)
     })
     .await;
-    let catalogue = open(
-        folder.path(),
-        &format!(
-            "[[resource_lists]]\nname = \"doc\"\nurl = \"http://{0}/\"\nent = \"QTA=\"\nperson = \"p\"\n\
-             [[feeds]]\nname = \"fil\"\nurl = \"http://{0}/opds\"",
-            source.address
-        ),
-    );
+    let catalogue =
+        open(folder.path(), &(source.resource_list("/") + &source.feed("fil", "/opds")));
     let stick = folder.path().join("stick");
     std::fs::create_dir(&stick).unwrap();
     let order = "isbn;titre;licences_eleves\n207036822X;Lettres (commande);35\n";

@@ -6,7 +6,6 @@
     reason = "a test stops where something is wrong"
 )]
 
-#[allow(dead_code, reason = "not every test puts every kind of package")]
 mod library_support;
 mod publication_support;
 mod support;

@@ -1,5 +1,7 @@
 //! A library alone: a store in a folder, no catalogue, served on loopback.
 
+#![allow(dead_code, reason = "each test uses its own part")]
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use preau::{

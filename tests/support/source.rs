@@ -55,6 +55,25 @@ impl Source {
         *self.shared.answers.lock().unwrap() = Arc::new(answers);
     }
 
+    /// A `[[feeds]]` at a path of this source; more keys may follow.
+    pub fn feed(&self, name: &str, path: &str) -> String {
+        format!("[[feeds]]\nname = \"{name}\"\nurl = \"http://{}{path}\"\n", self.address)
+    }
+
+    /// `[[subscriptions]]` named `gar`, likewise.
+    pub fn subscriptions(&self, path: &str) -> String {
+        format!("[[subscriptions]]\nname = \"gar\"\nurl = \"http://{}{path}\"\n", self.address)
+    }
+
+    /// `[[resource_lists]]` named `doc`, likewise.
+    pub fn resource_list(&self, path: &str) -> String {
+        format!(
+            "[[resource_lists]]\nname = \"doc\"\nurl = \"http://{}{path}\"\nent = \"QTA=\"\n\
+             person = \"p\"\n",
+            self.address
+        )
+    }
+
     /// Request lines so far.
     pub fn asked(&self) -> Vec<String> {
         self.shared.asked.lock().unwrap().iter().map(|(line, ..)| line.clone()).collect()
