@@ -19,9 +19,12 @@ use super::{
 const PATH: &str = "publication.pdf";
 /// Files larger than that are lent without being looked into: looking takes all of them in
 /// memory, of which a small box has 2 GB.
-const MAX_LOADED_BYTES: u64 = 96 << 20;
+const MAX_LOADED_BYTES: u64 = 64 << 20;
 /// Bytes that all compressed streams of objects may inflate to together.
-const MAX_OBJECTS_BYTES: usize = 96 << 20;
+const MAX_OBJECTS_BYTES: usize = 16 << 20;
+/// Marks between values of a file, about: each value takes some 120 bytes of memory, however
+/// short it is. Images have marks by chance, one in thirty-six bytes.
+const MAX_MARKS: usize = 2_500_000;
 /// Levels of an outline.
 const MAX_OUTLINE_DEPTH: usize = 16;
 /// Nodes of the tree of names that are visited.
@@ -70,11 +73,42 @@ fn descriptive(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)> 
     }
 }
 
+/// How many values a file may hold, about: at least half of those it does, since each ends with
+/// white space or a delimiter after a letter, or begins with a solidus (ISO 32000-1 §7.2.2).
+fn marks(bytes: &[u8]) -> usize {
+    let is_mark = |byte: u8| b"\0\t\n\x0c\r ()<>[]{}/%".contains(&byte);
+    let ends = |pair: &&[u8]| match **pair {
+        [_, b'/'] => true,
+        [before, mark] => is_mark(mark) && (is_mark(before) || before.is_ascii_graphic()),
+        _ => false,
+    };
+    bytes.windows(2).filter(ends).count()
+}
+
+/// Does this begin with the name of the type of object streams, however it is spelt
+/// (`#` and two digits stand for any letter, §7.3.5)?
+fn is_object_stream(name: &[u8]) -> bool {
+    let mut rest = name;
+    b"ObjStm".iter().all(|wanted| {
+        let hex = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+        let (letter, after) = match rest {
+            [b'#', a, b, after @ ..] => (hex(&[*a, *b]), after),
+            [letter, after @ ..] => (Some(*letter), after),
+            [] => return false,
+        };
+        rest = after;
+        letter == Some(*wanted)
+    })
+}
+
 fn look(file: &File, len: usize) -> Option<(Metadata, Vec<ContentsEntry>)> {
     let mut bytes = vec![0; len];
     file.read_exact_at(&mut bytes, 0).ok()?;
+    if marks(&bytes) > MAX_MARKS {
+        return None;
+    }
     // The parser bounds each stream only: the more there are, the less each may take.
-    let streams = bytes.split(|byte| *byte == b'/').filter(|n| n.starts_with(b"ObjStm")).count();
+    let streams = bytes.split(|byte| *byte == b'/').filter(|name| is_object_stream(name)).count();
     let options = LoadOptions {
         filter: Some(descriptive),
         max_decompressed_size: Some(MAX_OBJECTS_BYTES / streams.max(1)),
@@ -229,5 +263,57 @@ fn array_of<'a>(document: &'a Document, object: &'a Object) -> Option<&'a Vec<Ob
             dictionary.get_deref(b"D", document).and_then(Object::as_array).ok()
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// A document whose third object is this.
+    fn document(third: &[u8]) -> Vec<u8> {
+        let mut bytes = b"%PDF-1.4\n".to_vec();
+        let catalog: &[u8] = b"<</Type/Catalog/Pages 2 0 R/Lang(fr)>>";
+        let objects = [catalog, b"<</Type/Pages/Kids[]/Count 0>>", third];
+        let mut table = "xref\n0 4\n0000000000 65535 f \n".to_owned();
+        for (number, object) in (1..).zip(objects) {
+            table += &format!("{:010} 00000 n \n", bytes.len());
+            bytes.extend(format!("{number} 0 obj\n").bytes());
+            bytes.extend(object);
+            bytes.extend(b"\nendobj\n");
+        }
+        let start = bytes.len();
+        bytes.extend(table.bytes());
+        let end = format!("trailer\n<</Size 4/Root 1 0 R>>\nstartxref\n{start}\n%%EOF");
+        bytes.extend(end.bytes());
+        bytes
+    }
+
+    fn seen(bytes: &[u8]) -> bool {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        look(&file, bytes.len()).is_some()
+    }
+
+    #[test]
+    fn a_file_of_countless_small_values_is_not_looked_into() {
+        assert!(seen(&document(b"[1 (a) /b <</c null>>]")));
+        for value in [&b"1 "[..], b"[]", b"(\x80)", b"/\x80", b"1(\x80)", b"1  ", b"<>", b"null\n"]
+        {
+            let array = [b"[", value.repeat(2 * MAX_MARKS).as_slice(), b"]"].concat();
+            assert!(!seen(&document(&array)), "{:?}", String::from_utf8_lossy(value));
+        }
+    }
+
+    #[test]
+    fn an_object_stream_is_one_however_its_name_is_spelt() {
+        for name in [&b"ObjStm/N 1"[..], b"#4fbjStm", b"#4F#62#6a#53#74#6d>>"] {
+            assert!(is_object_stream(name), "{}", String::from_utf8_lossy(name));
+        }
+        for name in [&b"ObjSt"[..], b"Object", b"#4", b"#zzbjStm", b""] {
+            assert!(!is_object_stream(name), "{}", String::from_utf8_lossy(name));
+        }
     }
 }
