@@ -45,7 +45,7 @@ const INFLATIONS: usize = 2;
 const MAX_PATH_BYTES: usize = 2048;
 
 const SANDBOX: HeaderValue = HeaderValue::from_static(
-    "sandbox allow-scripts allow-popups allow-forms; default-src 'self' data: blob: \
+    "sandbox allow-scripts allow-popups allow-forms; form-action 'self'; default-src 'self' data: blob: \
      'unsafe-inline' 'unsafe-eval'; object-src 'none'; frame-ancestors 'self'",
 );
 const NO_SNIFF: (HeaderName, HeaderValue) =
@@ -117,8 +117,9 @@ impl Hot {
     /// The package, when it may be lent now.
     fn lent(&self, blob: &BlobId) -> Option<(Arc<Sidecar>, Arc<Book>)> {
         let package = self.store.package(blob)?;
-        let book = self.view.borrow().shelf.book_of(blob)?.clone();
-        book.right(Timestamp::now()).is_lent().then_some((package, book))
+        let now = Timestamp::now();
+        let book = self.view.borrow().shelf.book_of(blob, now)?.clone();
+        book.right(now).is_lent().then_some((package, book))
     }
 
     async fn package(

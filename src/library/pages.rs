@@ -14,6 +14,7 @@ use axum::{
     routing::get,
 };
 use jiff::Timestamp;
+use url::Url;
 
 use super::{
     Shared,
@@ -213,7 +214,10 @@ async fn book(
             }
         }
     }
-    let online = book.holding.online.as_ref().filter(|_| read.is_none()).map(ToString::to_string);
+    // A source's word: no other scheme may become a link (`javascript:`).
+    let is_web = |url: &&Url| matches!(url.scheme(), "http" | "https");
+    let online = book.holding.online.as_ref().filter(is_web).filter(|_| read.is_none());
+    let online = online.map(ToString::to_string);
     let content = BookPage {
         say,
         school: &shared.school,

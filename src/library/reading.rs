@@ -67,13 +67,13 @@ pub async fn read(
     asked: Asked,
 ) -> Response<Body> {
     let say = shared.words.speak(asked.language);
-    let view = shared.view.borrow().clone();
+    let (view, now) = (shared.view.borrow().clone(), Timestamp::now());
     let known = blob
         .parse::<BlobId>()
         .ok()
-        .and_then(|b| Some((b, shared.store.package(&b)?, view.shelf.book_of(&b)?.clone())));
+        .and_then(|b| Some((b, shared.store.package(&b)?, view.shelf.book_of(&b, now)?.clone())));
     let Some((blob, package, book)) = known else { return not_found(&shared, &asked) };
-    let (now, heading) = (Timestamp::now(), || say.say("not-lent-title").into_owned());
+    let heading = || say.say("not-lent-title").into_owned();
     if !book.right(now).is_lent() {
         let progress = shared.progress.borrow().clone();
         let why = Card::of(&book, &progress, &say, now).state.explain.unwrap_or_default();

@@ -59,7 +59,7 @@ pub struct Shelf {
     /// How the sources stand.
     pub sources: Vec<SourceState>,
     by_slug: HashMap<String, usize>,
-    by_blob: HashMap<BlobId, usize>,
+    by_blob: HashMap<BlobId, Vec<usize>>,
 }
 
 impl Shelf {
@@ -85,6 +85,18 @@ impl Shelf {
             };
             group.push(package.clone());
         }
+        // Two books of the very same bytes share one package, which names one of them.
+        let by_blob: HashMap<&BlobId, &Arc<Sidecar>> =
+            current.iter().map(|package| (&package.blob, package)).collect();
+        for (place, holding) in holdings.all.iter().enumerate() {
+            let hashes = holding.offers.iter().filter_map(|offer| offer.sha256.as_ref());
+            for package in hashes.filter_map(|hash| by_blob.get(hash)) {
+                let group = of_holding.entry(place).or_default();
+                if !group.iter().any(|p| p.blob == package.blob) {
+                    group.push((*package).clone());
+                }
+            }
+        }
         let withdrawn = speaks_for_all(&holdings.sources);
         let held = holdings.all.iter().enumerate().map(|(place, holding)| {
             book(holding.clone(), of_holding.remove(&place).unwrap_or_default(), false)
@@ -99,17 +111,17 @@ impl Shelf {
     }
 
     fn indexed(books: Vec<Arc<Book>>, sources: Vec<SourceState>, all: &[Arc<Sidecar>]) -> Self {
-        let mut by_blob = HashMap::new();
+        let mut by_blob: HashMap<BlobId, Vec<usize>> = HashMap::new();
         let mut by_line = HashMap::new();
         for (place, book) in books.iter().enumerate() {
             for package in &book.packages {
-                by_blob.insert(package.blob, place);
+                by_blob.entry(package.blob).or_default().push(place);
                 by_line.insert(package.description.holding.as_str(), place);
             }
         }
         for package in all {
             if let Some(place) = by_line.get(package.description.holding.as_str()) {
-                by_blob.entry(package.blob).or_insert(*place);
+                by_blob.entry(package.blob).or_insert_with(|| vec![*place]);
             }
         }
         let by_slug = books.iter().enumerate().map(|(n, b)| (b.slug.clone(), n)).collect();
@@ -121,9 +133,11 @@ impl Shelf {
         self.by_slug.get(slug).and_then(|place| self.books.get(*place))
     }
 
-    /// The book that a package belongs to.
-    pub fn book_of(&self, blob: &BlobId) -> Option<&Arc<Book>> {
-        self.by_blob.get(blob).and_then(|place| self.books.get(*place))
+    /// The book that a package belongs to; of several, one that may be read now.
+    pub fn book_of(&self, blob: &BlobId, now: Timestamp) -> Option<&Arc<Book>> {
+        let mut books = self.by_blob.get(blob)?.iter().filter_map(|place| self.books.get(*place));
+        let first = books.clone().next();
+        books.find(|book| book.right(now).is_lent()).or(first)
     }
 
     /// Subjects, with how many books each has, by name.
@@ -174,7 +188,10 @@ fn described(package: &Sidecar) -> Holding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Description;
+    use crate::{
+        catalogue::{Licence, Offer},
+        store::Description,
+    };
 
     fn holding(id: &str, others: &[&str], title: &str) -> Arc<Holding> {
         let mut holding = Holding::titled(id, title);
@@ -224,7 +241,7 @@ mod tests {
         let shelf = Shelf::of(&holdings, &packages, &packages);
         let titles: Vec<_> = shelf.books.iter().map(|b| b.holding.title.as_str()).collect();
         assert_eq!(titles, ["Algèbre", "Étude"]);
-        let book = shelf.book_of(&BlobId([1; 32])).unwrap();
+        let book = shelf.book_of(&BlobId([1; 32]), Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(book.main().unwrap().blob, BlobId([2; 32]), "EPUB reads better than PDF");
         assert!(shelf.book(&book.slug).is_some());
         assert!(book.is_lent(Timestamp::UNIX_EPOCH));
@@ -246,6 +263,41 @@ mod tests {
         let all = [package(1, "a", "application/epub+zip"), new[0].clone()];
         let shelf = Shelf::of(&Holdings::default(), &new, &all);
         assert_eq!(shelf.books.len(), 1);
-        assert!(shelf.book_of(&BlobId([1; 32])).is_some());
+        assert!(shelf.book_of(&BlobId([1; 32]), Timestamp::UNIX_EPOCH).is_some());
+    }
+
+    #[test]
+    fn two_books_of_the_same_bytes_are_both_here_and_either_licence_opens_them() {
+        let blob = BlobId([1; 32]);
+        let offered = |id: &str, licensed_until: i64| {
+            let offer = Offer {
+                source: "feed".into(),
+                url: "http://origin/x".parse().unwrap(),
+                media_type: "application/epub+zip".into(),
+                size: None,
+                sha256: Some(blob),
+                version: String::new(),
+                until: None,
+            };
+            let licence = Licence {
+                id: id.into(),
+                from: None,
+                until: Timestamp::from_second(licensed_until).ok(),
+                pupil_licences: None,
+                assigned_pupils: 0,
+                publics: vec![],
+            };
+            let (offers, licences) = (vec![offer], vec![licence]);
+            Arc::new(Holding { licences, offers, ..Holding::titled(id, id) })
+        };
+        let all = vec![offered("a", 10), offered("b", 20)];
+        let packages = [package(1, "b", "application/epub+zip")];
+        let shelf = Shelf::of(&Holdings { all, sources: vec![] }, &packages, &packages);
+        assert!(shelf.books.iter().all(|book| book.packages.len() == 1));
+        let open = |second| {
+            let now = Timestamp::from_second(second).unwrap();
+            shelf.book_of(&blob, now).unwrap().is_lent(now)
+        };
+        assert!(open(5) && open(15) && !open(25));
     }
 }
