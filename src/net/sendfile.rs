@@ -230,10 +230,18 @@ fn send_front(stream: &TcpStream, runs: &mut VecDeque<Run>, most: usize) -> io::
         return Err(io::Error::other("a placeholder without its file"));
     };
     let count = run.left.min(most);
-    let sent = stream.try_io(Interest::WRITABLE, || {
+    let mut sent = 0;
+    let tried = stream.try_io(Interest::WRITABLE, || {
         let mut offset = run.offset;
-        rustix::fs::sendfile(stream, &*run.file, Some(&mut offset), count).map_err(Into::into)
-    })?;
+        sent = rustix::fs::sendfile(stream, &*run.file, Some(&mut offset), count)?;
+        // Fewer bytes than asked: the socket is full. Saying so spares the next, vain call.
+        let full = sent > 0 && sent < count;
+        if full { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    });
+    match tried {
+        Err(_) if sent > 0 => {}
+        tried => tried?,
+    }
     if sent == 0 {
         // The file is shorter than its table says: the promised length cannot be kept.
         return Err(io::ErrorKind::UnexpectedEof.into());
