@@ -9,6 +9,7 @@ pub mod store; // keep it:   content-addressed packages on disk, their index, sc
 pub mod catalogue; // choose it: GAR rights, distributor feeds (OPDS 2.0), plan B imports -> Holdings
 pub mod mirror; // fetch it:  plan, download, delta, verify, politeness
 pub mod publication; // open it:   EPUB, PDF, HTML/SCORM zip -> manifest and resources, from the zip
+pub mod access; // know who:  CAS, OpenID Connect, sessions, device passes, rights
 pub mod library; // lend it:   portal, reader, search, OPDS out
 pub mod control; // say it:    the control socket's words, client and server
 pub mod daemon; // wires every room, starts them, stops them

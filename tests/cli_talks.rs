@@ -143,7 +143,7 @@ fn a_daemon_that_does_not_run_is_said_to_be_missing() {
 fn a_configuration_is_judged_by_both_command_lines() {
     let folder = tempfile::tempdir().unwrap();
     let (good, bad) = (folder.path().join("good.toml"), folder.path().join("bad.toml"));
-    let text = "[school]\nuai = \"0510035L\"\nname = \"x\"\n";
+    let text = "[school]\nuai = \"0510035L\"\nname = \"x\"\n[access]\nsign_in = \"off\"\n";
     fs::write(&good, text).unwrap();
     fs::write(&bad, format!("{text}[store]\nquotas = \"1 GB\"\n")).unwrap();
     let check = |program: &str, files: &[&Path]| {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 fn config(folder: &Path) -> Config {
     let at = folder.display();
     let text = format!(
-        "[school]\nuai = \"0510035L\"\nname = \"x\"\n[network]\nlisten = [\"127.0.0.1:0\"]\n\
+        "[school]\nuai = \"0510035L\"\nname = \"x\"\n[access]\nsign_in = \"off\"\n[network]\nlisten = [\"127.0.0.1:0\"]\n\
          [store]\npath = \"{at}/data\"\nreserve = \"10 MB\"\n\
          [control]\nsocket = \"{at}/control.sock\"\n\
          [[catalogue.feeds]]\nname = \"perdu\"\nurl = \"http://127.0.0.1:1/\"\n"

@@ -38,6 +38,7 @@ fn licensed(id: &str, pupils: u64, over: bool, offers: Vec<Offer>) -> Holding {
         until,
         pupil_licences: None,
         assigned_pupils: pupils,
+        individual: false,
         publics: Vec::new(),
     };
     Holding { licences: vec![licence], ..holding(id, offers) }

@@ -82,7 +82,7 @@ impl School {
         fs::write(
             &file,
             format!(
-                "[school]\nuai = \"0510035L\"\nname = \"Lycée du banc d'essai\"\n\
+                "[school]\nuai = \"0510035L\"\nname = \"Lycée du banc d'essai\"\n[access]\nsign_in = \"off\"\n\
                  [network]\nlisten = [\"127.0.0.1:{port}\"]\n\
                  [store]\npath = \"{work}/data\"\nreserve = \"100 MB\"\n\
                  [control]\nsocket = \"{work}/control.sock\"\n"

@@ -208,6 +208,7 @@ mod tests {
     #[test]
     fn a_subscription_told_twice_counts_once() {
         let licence = |id: &str, assigned_pupils| Licence {
+            individual: false,
             id: id.into(),
             from: None,
             until: None,

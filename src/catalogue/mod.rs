@@ -100,6 +100,9 @@ pub struct Licence {
     pub pupil_licences: Option<u64>,
     /// Pupils it is assigned to now (*décompte*).
     pub assigned_pupils: u64,
+    /// Given to persons one by one (`typeAffectation` INDIV), not to the whole school.
+    #[serde(default)]
+    pub individual: bool,
     /// Publics it is meant for, as the GAR writes them (`ELEVE`, `ENSEIGNANT`, …).
     pub publics: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use super::{
-    ByteRate, ByteSize, Config, Credentials, Network, Period,
+    ByteRate, ByteSize, Config, Credentials, Network, Period, SignIn,
     place::leaf,
     report::Severity::{self, Error, Warning},
 };
@@ -24,6 +24,8 @@ const MAX_LISTENERS: usize = 16;
 const MAX_CONNECTIONS: usize = 1_000_000;
 const MAX_PARALLEL: usize = 64;
 const LONGEST_DRAIN: Duration = Duration::from_secs(300);
+const SHORTEST_SESSION: Duration = Duration::from_secs(5 * 60);
+const LONGEST_SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
 const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
 /// `sun_path` of `sockaddr_un`, less its final zero (unix(7)).
 const MAX_SOCKET_PATH_BYTES: usize = 107;
@@ -48,6 +50,8 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     };
     check_school(config, &mut found);
     check_network(&config.network, &mut found);
+    check_https(config, &mut found);
+    check_access(config, &mut found);
     check_store(config, &mut found);
     check_sources(config, &mut found);
     check_mirror(config, &mut found);
@@ -93,6 +97,109 @@ fn check_network(network: &Network, found: &mut Found<'_>) {
         let says = format!("{} is long for a stop", network.drain);
         found("network.drain", Error, says, "at most 5m");
     }
+}
+
+fn check_access(config: &Config, found: &mut Found<'_>) {
+    let access = &config.access;
+    let ents = usize::from(access.cas.is_some()) + usize::from(access.oidc.is_some());
+    if access.sign_in == SignIn::Required && ents == 0 {
+        let says = "readers must sign in, and nothing says where".into();
+        let expected = "[access.cas] or [access.oidc]; or sign_in = \"off\"";
+        found("access.sign_in", Error, says, expected);
+    }
+    if ents > 1 {
+        let says = "both CAS and OpenID Connect are set".into();
+        found("access.oidc", Warning, says, "one of the two; CAS is used");
+    }
+    if access.session.0 < SHORTEST_SESSION || access.session.0 > LONGEST_SESSION {
+        let says = format!("a session of {}", access.session);
+        found("access.session", Error, says, "5m to 30d");
+    }
+    let none = Credentials::default();
+    if let Some(cas) = &access.cas {
+        check_url("access.cas.url", &cas.url, &none, found);
+        for (index, pair) in cas.parameters.iter().enumerate() {
+            if pair.split_once('=').is_none_or(|(name, _)| name.is_empty()) {
+                let says = format!("`{}` is no name and value", pair.escape_debug());
+                found(&format!("access.cas.parameters[{index}]"), Error, says, "\"name=value\"");
+            }
+        }
+    }
+    if let Some(oidc) = &access.oidc {
+        check_url("access.oidc.issuer", &oidc.issuer, &none, found);
+        if oidc.client_id.trim().is_empty() {
+            let says = "the client has no name".into();
+            found("access.oidc.client_id", Error, says, "what the ENT registered");
+        }
+        if let Some(file) = &oidc.client_secret_file {
+            absolute("access.oidc.client_secret_file", file, found);
+        }
+    }
+    if let Some(service) = &access.service {
+        check_url("access.service", service, &none, found);
+    }
+    if let Some(list) = &access.resource_list {
+        check_url("access.resource_list.url", &list.url, &list.credentials, found);
+        check_credentials("access.resource_list.credentials", &list.credentials, found);
+        if list.ent.trim().is_empty() {
+            let key = "access.resource_list.ent";
+            found(key, Error, "`ent` is empty".into(), "what the ENT gave");
+        }
+    }
+}
+
+fn check_https(config: &Config, found: &mut Found<'_>) {
+    let https = &config.https;
+    let given = https.certificate.is_some() || https.key.is_some();
+    for (name, path) in [("certificate", &https.certificate), ("key", &https.key)] {
+        if let Some(path) = path {
+            absolute(&format!("https.{name}"), path, found);
+        }
+    }
+    if https.certificate.is_some() != https.key.is_some() {
+        let says = "a certificate and its key go together".into();
+        found("https.certificate", Error, says, "both, or [https.acme]");
+    }
+    if given && https.acme.is_some() {
+        let says = "a certificate is given, and one is asked for".into();
+        found("https.acme", Warning, says, "one of the two; the given one is used");
+    }
+    match &https.name {
+        None if given || https.acme.is_some() || !https.listen.is_empty() => {
+            let says = "HTTPS is set up without a name".into();
+            found("https.name", Error, says, "what readers type, such as \"preau.example.org\"");
+        }
+        Some(name) if !is_host_name(name) => {
+            let says = format!("`{}` is no host name", name.escape_debug());
+            found("https.name", Error, says, "such as \"preau.example.org\", without a port");
+        }
+        Some(_) if !given && https.acme.is_none() => {
+            let says = "nothing says where its certificate comes from".into();
+            found("https.name", Error, says, "https.certificate and https.key, or [https.acme]");
+        }
+        _ => {}
+    }
+    if https.listen.len() > MAX_LISTENERS {
+        let says = format!("{} addresses to listen on", https.listen.len());
+        found("https.listen", Error, says, "at most 16");
+    }
+    if let Some(acme) = &https.acme {
+        let none = Credentials::default();
+        check_url("https.acme.directory", &acme.directory, &none, found);
+        check_url("https.acme.dns", &acme.dns, &none, found);
+        absolute("https.acme.dns_account", &acme.dns_account, found);
+    }
+}
+
+/// Letters, digits and hyphens between dots (RFC 1123 §2.1).
+fn is_host_name(name: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
 }
 
 fn check_store(config: &Config, found: &mut Found<'_>) {

@@ -2,7 +2,9 @@
 //!
 //! Not here: what a setting does. Each room takes its own section as an argument.
 
+mod access;
 mod check;
+mod https;
 mod place;
 mod reload;
 mod report;
@@ -14,8 +16,9 @@ use std::{fs::File, io::Read, path::Path};
 
 use toml::de::DeTable;
 
-use self::{place::Places, report::Severity};
 pub use self::{
+    access::{Access, Attributes, Cas, Oidc, PersonalList, SignIn},
+    https::{Acme, Https},
     reload::{Change, changes},
     report::{ConfigError, Finding, Report},
     sections::{
@@ -25,6 +28,7 @@ pub use self::{
     uai::Uai,
     units::{BadUnit, ByteRate, ByteSize, Period, TimeWindow},
 };
+use self::{place::Places, report::Severity};
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/preau/preau.toml";

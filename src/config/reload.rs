@@ -64,7 +64,9 @@ mod tests {
     #[test]
     fn a_change_says_whether_it_waits_for_a_restart() {
         let config = |more: &str| {
-            let text = format!("[school]\nuai = \"0510035L\"\nname = \"x\"\n{more}");
+            let text = format!(
+                "[school]\nuai = \"0510035L\"\nname = \"x\"\n[access]\nsign_in = \"off\"\n{more}"
+            );
             Config::parse("t", &text).unwrap().0
         };
         let old = config("");

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{ByteRate, ByteSize, Period, TimeWindow, Uai};
+use super::{Access, ByteRate, ByteSize, Https, Period, TimeWindow, Uai};
 
 /// Everything `preau.toml` says, checked. Times are the school's local time.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -20,6 +20,12 @@ pub struct Config {
     /// Where the box listens, and what it may reach.
     #[serde(default)]
     pub network: Network,
+    /// The box's name, and its certificate.
+    #[serde(default)]
+    pub https: Https,
+    /// Who may read, and where they sign in.
+    #[serde(default)]
+    pub access: Access,
     /// Where packages are kept, and how much room they may take.
     #[serde(default)]
     pub store: Store,

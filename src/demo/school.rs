@@ -30,7 +30,7 @@ pub fn settings(folder: &Path, peers: &Peers, listen: SocketAddr) -> String {
     let (data, socket, listen) = (below("data"), below("control.sock"), text(&listen.to_string()));
     format!(
         "# The demo school: everything it reaches is on this machine.\n\
-         [school]\nuai = {uai}\nname = {name}\n\n\
+         [school]\nuai = {uai}\nname = {name}\n\n[access]\nsign_in = \"off\"\n\n\
          [network]\nlisten = [{listen}]\nallow_private = [\"127.0.0.0/8\"]\n\n\
          [store]\npath = {data}\nquota = \"2 GB\"\nreserve = \"50 MB\"\n\n\
          [catalogue]\nrefresh = \"1m\"\n\n\

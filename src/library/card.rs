@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{rights::Right, shelf::Book, words::Speech};
-use crate::mirror::Progress;
+use super::{shelf::Book, words::Speech};
+use crate::{access::Right, mirror::Progress};
 
 /// A book in a list.
 #[derive(Debug)]
@@ -57,10 +57,14 @@ impl State {
             Self { class, text: text("state"), explain: Some(text("explain")) }
         };
         match book.right(now) {
-            Right::Everyone => Self::of_copy(book, progress, say),
+            Right::Granted => Self::of_copy(book, progress, say),
             Right::From(date) => dated("soon", "wait", date),
             Right::Expired(date) => dated("expired", "off", date),
-            Right::Others => Self::plain("others", "off", say),
+            Right::NotForRole
+            | Right::NoLicence
+            | Right::ListTooOld(_)
+            | Right::OtherSchool
+            | Right::SignIn => Self::plain("others", "off", say),
             Right::Withdrawn => Self::plain("withdrawn", "off", say),
         }
     }

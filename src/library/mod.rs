@@ -12,7 +12,6 @@ mod packages;
 mod pages;
 mod reading;
 mod request;
-mod rights;
 mod search;
 mod shelf;
 mod words;

@@ -8,11 +8,9 @@ use std::{
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{
-    fold,
-    rights::{self, Right},
-};
+use super::fold;
 use crate::{
+    access::{Reader, Right, right},
     catalogue::{Holding, Holdings, SourceState},
     store::{BlobId, Sidecar},
 };
@@ -37,7 +35,7 @@ pub struct Book {
 impl Book {
     /// May it be read now?
     pub fn right(&self, now: Timestamp) -> Right {
-        if self.withdrawn { Right::Withdrawn } else { rights::right(&self.holding, now) }
+        if self.withdrawn { Right::Withdrawn } else { right(Reader::Anyone, &self.holding, now) }
     }
 
     /// Is a package here, and may it be lent?
@@ -285,6 +283,7 @@ mod tests {
                 until: Timestamp::from_second(licensed_until).ok(),
                 pupil_licences: None,
                 assigned_pupils: 0,
+                individual: false,
                 publics: vec![],
             };
             let (offers, licences) = (vec![offer], vec![licence]);

@@ -40,7 +40,8 @@ impl Lender {
     /// An empty library.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let text = "[school]\nuai = \"0510035L\"\nname = \"Lycée d'essai\"\n";
+        let text =
+            "[school]\nuai = \"0510035L\"\nname = \"Lycée d'essai\"\n[access]\nsign_in = \"off\"\n";
         let (config, _) = config::Config::parse("test", text).unwrap();
         let path = folder.path().join("data");
         let keep_replaced = Duration::from_hours(1);

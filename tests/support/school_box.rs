@@ -46,8 +46,10 @@ pub fn write_settings(
 ) -> PathBuf {
     let at = folder.display();
     let file = folder.join("preau.toml");
+    // A test that says nothing of signing in is not about it.
+    let access = if more.contains("[access]") { "" } else { "[access]\nsign_in = \"off\"\n" };
     let settings = format!(
-        "[school]\nuai = \"{uai}\"\nname = \"Lycée d'essai\"\n\
+        "[school]\nuai = \"{uai}\"\nname = \"Lycée d'essai\"\n{access}\
          [network]\nlisten = [\"{address}\"]\nallow_private = [\"127.0.0.0/8\"]\n{network}\n\
          [store]\npath = \"{at}/data\"\nreserve = \"10 MB\"\n\
          [control]\nsocket = \"{at}/control.sock\"\n{more}\n"

@@ -69,6 +69,8 @@ fn entry(record: &Value, place: &Place) -> Result<Entry, String> {
         until,
         pupil_licences: pupil_licences(record),
         assigned_pupils: 0,
+        individual: text(record, "typeAffectation", 40)
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("INDIV")),
         publics: publics(record),
     };
     Ok(Entry {

@@ -227,6 +227,7 @@ fn order_line(fields: &Fields<'_>, number: u64, place: &Place) -> Result<OrderLi
         until,
         pupil_licences: count(fields)?,
         assigned_pupils: 0,
+        individual: false,
         publics: Vec::new(),
     };
     Ok(OrderLine {

@@ -29,6 +29,7 @@ fn licence(from: Option<i64>, until: Option<i64>, assigned_pupils: u64) -> Licen
         until: until.map(at),
         pupil_licences: None,
         assigned_pupils,
+        individual: false,
         publics: Vec::new(),
     }
 }
