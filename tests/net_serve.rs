@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use preau::net::{
     body::{Body, Segment},
     listen,
-    serve::{Handler, serve},
+    serve::{Handler, Peer, serve},
 };
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -46,6 +46,11 @@ impl Handler for Files {
             "/whole" => vec![file(0, FILE_BYTES)],
             "/framed" => vec![text("<<"), file(3, 10), text(""), file(1000, 0), text(">>")],
             "/short" => vec![file(FILE_BYTES - 10, 20)],
+            "/peer" => {
+                let peer = request.extensions().get::<Peer>().unwrap();
+                let said = format!("{} {}", peer.address, peer.tls);
+                vec![Segment::Bytes(said.into())]
+            }
             "/panic" => panic!("on purpose"),
             _ => vec![text("small")],
         };
@@ -132,6 +137,12 @@ async fn a_panic_costs_one_request() {
     assert!(first.starts_with("HTTP/1.1 500"), "{first}");
     let (second, _, small) = head(&body[length..]);
     assert!(second.starts_with("HTTP/1.1 200") && small == b"small");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_knows_who_sent_it() {
+    let all = exchange(&start(8), &last("/peer")).await;
+    assert_eq!(head(&all).2, b"127.0.0.1 false");
 }
 
 #[tokio::test(flavor = "multi_thread")]

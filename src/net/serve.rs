@@ -1,6 +1,8 @@
 //! The accept loop: bounded connections, a panic that costs one request, and a drain at the end.
 
-use std::{convert::Infallible, io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, io, net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+};
 
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -28,6 +30,15 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADER_FIELDS: usize = 64;
 /// Pause after the system refused a connection for want of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who a request came from, as every request's extension says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// The address at the other end; IPv4 through an IPv6 socket is given as IPv4.
+    pub address: IpAddr,
+    /// Did it come over TLS?
+    pub tls: bool,
+}
 
 /// Answers requests; one value serves every connection.
 pub trait Handler: Clone + Send + Sync + 'static {
@@ -63,8 +74,9 @@ pub async fn serve<H: Handler>(
                     continue;
                 };
                 let (handler, token) = (handler.clone(), token.clone());
+                let peer = Peer { address: peer.ip().to_canonical(), tls: false };
                 tracker.spawn(async move {
-                    connection(stream, handler, token).await;
+                    connection(stream, peer, handler, token).await;
                     drop((guest, place));
                 });
             }
@@ -82,12 +94,18 @@ async fn accept_failed(error: &io::Error) {
     }
 }
 
-async fn connection<H: Handler>(stream: TcpStream, handler: H, token: CancellationToken) {
+async fn connection<H: Handler>(
+    stream: TcpStream,
+    peer: Peer,
+    handler: H,
+    token: CancellationToken,
+) {
     // Without it the last packet of each answer would wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let runs = Runs::default();
     let wire = Wire::new(stream, runs.clone(), STALL_TIMEOUT);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let (handler, runs) = (handler.clone(), runs.clone());
         async move { Ok::<_, Infallible>(answer(&handler, request).await.map(|b| Wired::new(b, runs))) }
     });
