@@ -14,6 +14,7 @@ mod reading;
 mod request;
 mod search;
 mod shelf;
+mod tables;
 mod words;
 
 use std::sync::Arc;
@@ -24,7 +25,9 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::{hot::Hot, packages::Packages, search::SearchIndex, shelf::Shelf, words::Words};
+use self::{
+    hot::Hot, packages::Packages, search::SearchIndex, shelf::Shelf, tables::Tables, words::Words,
+};
 use crate::{
     catalogue::Holdings,
     config,
@@ -57,6 +60,7 @@ struct Shared {
     words: Words,
     store: Store,
     packages: Arc<Packages>,
+    tables: Arc<Tables>,
     holdings: watch::Receiver<Arc<Holdings>>,
     progress: watch::Receiver<Arc<Progress>>,
     view: watch::Sender<Arc<View>>,
@@ -89,7 +93,8 @@ impl Library {
             reason: e.to_string(),
         })?;
         let packages = Arc::new(Packages::new(store.clone()));
-        let view = watch::Sender::new(Arc::new(view(&holdings.borrow(), &store)));
+        let tables = Arc::new(Tables::open(store.clone()));
+        let view = watch::Sender::new(Arc::new(view(&holdings.borrow(), &store, &tables)));
         let memory = usize::try_from(config.memory.0).unwrap_or(usize::MAX);
         let hot = Hot::new(store.clone(), packages.clone(), view.subscribe(), memory);
         let shared = Arc::new(Shared {
@@ -97,6 +102,7 @@ impl Library {
             words: Words::new(zone),
             store,
             packages,
+            tables,
             holdings,
             progress,
             view,
@@ -111,8 +117,9 @@ impl Library {
         let (mut holdings, mut changes) = (shared.holdings.clone(), shared.store.changes());
         loop {
             let (held, store) = (holdings.borrow_and_update().clone(), shared.store.clone());
+            let tables = shared.tables.clone();
             changes.mark_unchanged();
-            let made = tokio::task::spawn_blocking(move || view(&held, &store)).await;
+            let made = tokio::task::spawn_blocking(move || view(&held, &store, &tables)).await;
             if let Ok(made) = made {
                 shared.packages.keep_only(|blob| shared.store.package(blob).is_some());
                 shared.view.send_replace(Arc::new(made));
@@ -121,6 +128,7 @@ impl Library {
                 () = token.cancelled() => return,
                 changed = holdings.changed() => changed.is_ok(),
                 changed = changes.changed() => changed.is_ok(),
+                () = self.learned() => true,
             };
             if !more {
                 // Whoever told of changes is gone: the box is stopping.
@@ -130,9 +138,18 @@ impl Library {
     }
 }
 
-fn view(holdings: &Holdings, store: &Store) -> View {
+impl Library {
+    /// Ends when tables of contents were read that the search does not know yet.
+    async fn learned(&self) {
+        if !self.shared.tables.learn(&self.shared.packages).await {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn view(holdings: &Holdings, store: &Store, tables: &Tables) -> View {
     let shelf = Shelf::of(holdings, &store.current(), &store.packages());
-    let index = SearchIndex::of(&shelf);
+    let index = SearchIndex::of(&shelf, |book| tables.words(&book.main()?.blob));
     View { shelf, index }
 }
 

@@ -87,6 +87,19 @@ impl Packages {
         opened.map_err(|failure| failure.reason)
     }
 
+    /// Lines of a package's table of contents, without keeping it open: it may never be read.
+    /// Nothing when it cannot be opened.
+    pub async fn contents(&self, package: &Arc<Sidecar>, most: usize) -> Option<Vec<String>> {
+        let publication = self.read(package).await.ok()?;
+        let mut lines = Vec::new();
+        let mut waiting: Vec<_> = publication.contents.iter().rev().collect();
+        while let Some(line) = waiting.pop().filter(|_| lines.len() < most) {
+            lines.push(line.title.clone());
+            waiting.extend(line.children.iter().rev());
+        }
+        Some(lines)
+    }
+
     async fn read(&self, package: &Arc<Sidecar>) -> Result<Arc<Publication>, Failure> {
         // Never closed.
         let _turn = self.openings.acquire().await.ok();
