@@ -2,6 +2,7 @@
 //!
 //! Not here: what the school holds (`catalogue`), or how packages are opened (`publication`).
 
+mod assets;
 mod cache;
 mod card;
 mod fold;

@@ -8,7 +8,7 @@ use axum::{
     body::Body,
     extract::{Path, State},
     http::{
-        HeaderValue, Response, StatusCode,
+        HeaderMap, HeaderValue, Response, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE},
     },
     routing::get,
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::{
-    Shared,
+    Shared, assets,
     card::Card,
     opds,
     reading::{self, Line},
@@ -47,6 +47,9 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/aide", get(help))
         .route("/opds", get(opds::feed))
         .route("/opds/recherche", get(opds::search))
+        .route("/static/web/{file}", get(assets::serve))
+        // A service worker rules over the paths below its own address.
+        .route("/sw.js", get(|headers: HeaderMap| async move { assets::stable("sw.js", &headers) }))
         .route("/static/style.css", get(|| async { asset(STYLE, "text/css; charset=utf-8") }))
         .route("/static/icon.svg", get(|| async { asset(ICON, "image/svg+xml") }))
         .route("/favicon.ico", get(|| async { asset(ICON, "image/svg+xml") }))

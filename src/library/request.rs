@@ -22,9 +22,10 @@ use super::words::{LANGUAGE_KEY, Language};
 /// Longest query looked at; what is past it is as if it were not there.
 const MAX_QUERY_BYTES: usize = 2048;
 const A_YEAR_SECONDS: u32 = 365 * 24 * 3600;
-/// Pages load their own style and images, frame packages, and run no script.
+/// Pages load their own scripts, style and images, frame packages, and run nothing written in them.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; \
+    "default-src 'none'; script-src 'self'; connect-src 'self'; worker-src 'self'; \
+     manifest-src 'self'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
 );
 

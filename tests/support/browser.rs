@@ -115,9 +115,9 @@ async fn post(address: &str, body: &str) -> Value {
 /// Violations of WCAG 2.1 A and AA that axe finds on the page, each in a line.
 pub async fn axe(client: &Client) -> Vec<String> {
     let script =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/target/web/node_modules/axe-core/axe.min.js");
+        concat!(env!("CARGO_MANIFEST_DIR"), "/src/library/web/node_modules/axe-core/axe.min.js");
     let source = std::fs::read_to_string(script)
-        .unwrap_or_else(|e| panic!("{script}: {e}; run scripts/install-web"));
+        .unwrap_or_else(|e| panic!("{script}: {e}; run scripts/build-web"));
     client.execute(&source, vec![]).await.unwrap();
     let found = client
         .execute_async(

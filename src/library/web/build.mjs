@@ -1,0 +1,67 @@
+// Bundles the pages' scripts into dist/: names carry a hash of the content, manifest.json says
+// which file is which entry, and each file that compresses has its .gz and .br beside it.
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+
+// Modules: NAME.ts becomes NAME-HASH.js; what several need becomes a chunk they share.
+const MODULES = ["reader", "reader.css"];
+// Classic scripts, whole in one file: for frames and workers that load no module.
+const CLASSIC = [];
+// Classic scripts whose address never changes (a service worker is known by its own).
+const STABLE = [];
+// Files taken as they are, under the name that the manifest gives them.
+const COPIED = {};
+
+// Browsers of school machines and of phones about five years old.
+const TARGET = ["chrome90", "firefox90", "safari15"];
+const COMPRESSED = new Set([".js", ".css", ".json", ".svg", ".txt", ".mjs"]);
+
+const work = "dist.new";
+const manifest = {};
+const source = (name) => (extname(name) === ".css" ? name : `${name}.ts`);
+const common = {
+  bundle: true,
+  minify: true,
+  target: TARGET,
+  outdir: work,
+  metafile: true,
+  legalComments: "linked",
+  charset: "utf8",
+  logLevel: "warning",
+  define: { "process.env.NODE_ENV": '"production"' },
+};
+
+async function bundle(entries, options) {
+  if (entries.length === 0) return;
+  const built = await esbuild.build({ ...common, ...options, entryPoints: entries.map(source) });
+  for (const [file, output] of Object.entries(built.metafile.outputs)) {
+    const entry = output.entryPoint && entries.find((name) => source(name) === output.entryPoint);
+    if (entry) manifest[entry] = basename(file);
+  }
+}
+
+rmSync(work, { recursive: true, force: true });
+mkdirSync(work);
+const hashed = { entryNames: "[name]-[hash]", chunkNames: "chunk-[hash]", assetNames: "[name]-[hash]" };
+await bundle(MODULES, { ...hashed, format: "esm", splitting: true, loader: { ".woff2": "file" }, publicPath: "/static/web" });
+await bundle(CLASSIC, { ...hashed, format: "iife" });
+await bundle(STABLE, { entryNames: "[name]", format: "iife" });
+for (const [name, from] of Object.entries(COPIED)) {
+  const hash = createHash("sha256").update(readFileSync(from)).digest("hex").slice(0, 8);
+  const extension = extname(from).replace(".mjs", ".js");
+  manifest[name] = `${name}-${hash}${extension}`;
+  cpSync(from, join(work, manifest[name]));
+}
+for (const name of readdirSync(work)) {
+  if (!COMPRESSED.has(extname(name))) continue;
+  const bytes = readFileSync(join(work, name));
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  writeFileSync(join(work, `${name}.gz`), gzipSync(bytes, { level: 9 }));
+  writeFileSync(join(work, `${name}.br`), brotliCompressSync(bytes, { params }));
+}
+writeFileSync(join(work, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
+rmSync("dist", { recursive: true, force: true });
+renameSync(work, "dist");
