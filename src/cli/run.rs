@@ -7,6 +7,7 @@ use std::{
 };
 
 use preau::{
+    access::AccessError,
     config::{Config, Report},
     control::socket::SocketError,
     daemon::{self, DaemonError},
@@ -100,8 +101,10 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::Store(StoreError::InUse { .. })
         | DaemonError::Control(SocketError::InUse { .. }) => Exit::Unavailable,
         DaemonError::Store(StoreError::Newer { .. }) => Exit::Data,
-        DaemonError::Store(_) => Exit::Io,
+        DaemonError::Access(AccessError::Key { .. }) => Exit::Data,
+        DaemonError::Store(_) | DaemonError::Access(AccessError::Store(_)) => Exit::Io,
         DaemonError::Control(SocketError::NoGroup { .. })
+        | DaemonError::Access(_)
         | DaemonError::Catalogue(_)
         | DaemonError::Mirror(_)
         | DaemonError::Library(_) => Exit::Config,

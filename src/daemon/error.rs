@@ -1,8 +1,8 @@
 //! Why a daemon does not start.
 
 use crate::{
-    catalogue::CatalogueError, control::socket::SocketError, library::LibraryError,
-    mirror::MirrorError, net::listen::ListenError, store::StoreError,
+    access::AccessError, catalogue::CatalogueError, control::socket::SocketError,
+    library::LibraryError, mirror::MirrorError, net::listen::ListenError, store::StoreError,
 };
 
 /// What stands in the way, in the words of the room that found it.
@@ -17,6 +17,9 @@ pub enum DaemonError {
     /// The downloads.
     #[error("the mirror cannot be set up: {0}")]
     Mirror(#[from] MirrorError),
+    /// Who may read.
+    #[error("sign-in cannot be set up: {0}")]
+    Access(#[from] AccessError),
     /// The pages.
     #[error("the library cannot be set up: {0}")]
     Library(#[from] LibraryError),

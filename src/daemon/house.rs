@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::DaemonError;
 use crate::{
+    access::Access,
     catalogue::Catalogue,
     config::Config,
     library::Library,
@@ -24,6 +25,7 @@ pub(super) struct House {
     pub(super) store: Store,
     pub(super) catalogue: Catalogue,
     pub(super) mirror: Arc<Mirror>,
+    pub(super) access: Access,
     pub(super) library: Library,
     pub(super) started_at: Timestamp,
     /// Where the configuration is read again from.
@@ -48,6 +50,8 @@ impl House {
         let clients: Clients = Arc::new(move |source| asked.client_of(source));
         let holdings = catalogue.holdings();
         let mirror = Mirror::new(&config.school, &config.mirror, store.clone(), holdings, clients)?;
+        let (school, https, network) = (&config.school, &config.https, &config.network);
+        let access = Access::open(school, &config.access, https, network, store.clone())?;
         let library = Library::new(
             &config.school,
             &config.library,
@@ -59,6 +63,7 @@ impl House {
             store,
             catalogue,
             mirror: Arc::new(mirror),
+            access,
             library,
             started_at: Timestamp::now(),
             file,

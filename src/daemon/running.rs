@@ -70,6 +70,11 @@ impl Tasks {
             let mirror = mirror.clone();
             async move { mirror.run(token).await }
         });
+        let access = house.access.clone();
+        tasks.supervised("access", move |token| {
+            let access = access.clone();
+            async move { access.run(token).await }
+        });
         let library = house.library.clone();
         tasks.supervised("library", move |token| {
             let library = library.clone();
