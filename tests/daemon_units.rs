@@ -45,7 +45,9 @@ fn words(output: &Output) -> String {
 fn systemd_finds_nothing_wrong_with_the_units() {
     let (folder, service) = units();
     let socket = folder.path().join("preau.socket");
-    let Some(verified) = analyze(&["verify", "--man=no"], &[&service, &socket]) else { return };
+    let secure = folder.path().join("preau-https.socket");
+    let files = [service.as_path(), &socket, &secure];
+    let Some(verified) = analyze(&["verify", "--man=no"], &files) else { return };
     let ours: Vec<_> =
         words(&verified).lines().filter(|line| line.contains("preau")).map(str::to_owned).collect();
     assert!(verified.status.success() && ours.is_empty(), "{}", words(&verified));

@@ -105,10 +105,12 @@ fn exit(error: &DaemonError) -> Exit {
         DaemonError::Store(_) | DaemonError::Access(AccessError::Store(_)) => Exit::Io,
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)
+        | DaemonError::Certificate(_)
+        | DaemonError::NoHttpsSocket
         | DaemonError::Catalogue(_)
         | DaemonError::Mirror(_)
         | DaemonError::Library(_) => Exit::Config,
         DaemonError::Control(_) => Exit::CannotCreate,
-        DaemonError::Signals(_) | DaemonError::Task(_) => Exit::Software,
+        DaemonError::Signals(_) | DaemonError::Tls(_) | DaemonError::Task(_) => Exit::Software,
     }
 }

@@ -15,8 +15,10 @@ use preau::{
 const TITLE_CHARS: usize = 40;
 
 pub fn status(status: &Status) {
-    let addresses: Vec<String> =
-        status.addresses.iter().map(|address| format!("http://{address}/")).collect();
+    let addresses: Vec<String> = match &status.https {
+        Some(https) => vec![https.address.clone()],
+        None => status.addresses.iter().map(|address| format!("http://{address}/")).collect(),
+    };
     println!("{} ({}), préau {}", status.school, status.uai, status.version);
     println!("  running   {}, since {}", age(status.started_at), moment(status.started_at));
     println!(
@@ -25,6 +27,15 @@ pub fn status(status: &Status) {
         status.holdings,
         addresses.join(", ")
     );
+    if let Some(https) = &status.https {
+        let until = https.certificate_until;
+        let certificate = until.map_or_else(
+            || "NONE YET: nothing is lent until there is one".to_owned(),
+            |until| format!("until {}", moment(until)),
+        );
+        let trouble = https.trouble.as_ref().map(|why| format!(", TROUBLE: {why}"));
+        println!("  https     certificate: {certificate}{}", trouble.unwrap_or_default());
+    }
     for source in &status.sources {
         println!("  source    {}", source_line(source));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Config, Control, Network};
+use super::{Config, Control, Https, Network};
 
 /// One key that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,13 +14,19 @@ pub struct Change {
 }
 
 /// Sections and keys that rooms take up while they run.
-const LIVE: [&str; 4] = ["catalogue", "mirror", "network.drain", "control.group"];
+const LIVE: [&str; 6] =
+    ["catalogue", "mirror", "network.drain", "control.group", "https.certificate", "https.key"];
 
 impl Config {
     /// This configuration with what a running daemon can take up from `new`.
     #[must_use]
     pub fn with_live(&self, new: &Self) -> Self {
         Self {
+            https: Https {
+                certificate: new.https.certificate.clone(),
+                key: new.https.key.clone(),
+                ..self.https.clone()
+            },
             catalogue: new.catalogue.clone(),
             mirror: new.mirror.clone(),
             network: Network { drain: new.network.drain, ..self.network.clone() },

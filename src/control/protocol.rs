@@ -178,6 +178,9 @@ pub struct Status {
     pub started_at: Timestamp,
     /// Where its pages are.
     pub addresses: Vec<SocketAddr>,
+    /// Its one address under TLS, when the box has a name: the others only lead there.
+    #[serde(default)]
+    pub https: Option<HttpsLine>,
     /// Books that the school holds.
     pub holdings: usize,
     /// Of these, how many have a package here.
@@ -190,6 +193,17 @@ pub struct Status {
     pub usage: Usage,
     /// Keys of the configuration that wait for a restart.
     pub waiting_for_restart: Vec<String>,
+}
+
+/// HTTPS, in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpsLine {
+    /// `https://name/`, with its port when it is not 443.
+    pub address: String,
+    /// End of the certificate in force; nothing = there is none yet.
+    pub certificate_until: Option<Timestamp>,
+    /// What a person should look at.
+    pub trouble: Option<String>,
 }
 
 /// A source, in a line.

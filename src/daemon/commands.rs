@@ -103,6 +103,7 @@ fn status(house: &House) -> Result<Box<Status>, Refusal> {
         school: config.school.name.clone(),
         started_at: house.started_at,
         addresses: house.addresses(),
+        https: house.secure.as_ref().map(|secure| secure.line(Timestamp::now())),
         holdings: holdings.all.len(),
         here: holdings::here(house),
         sources: holdings.sources.iter().map(SourceLine::from).collect(),

@@ -1,8 +1,13 @@
 //! Why a daemon does not start.
 
 use crate::{
-    access::AccessError, catalogue::CatalogueError, control::socket::SocketError,
-    library::LibraryError, mirror::MirrorError, net::listen::ListenError, store::StoreError,
+    access::AccessError,
+    catalogue::CatalogueError,
+    control::socket::SocketError,
+    library::LibraryError,
+    mirror::MirrorError,
+    net::{certificate::CertificateError, listen::ListenError},
+    store::StoreError,
 };
 
 /// What stands in the way, in the words of the room that found it.
@@ -26,6 +31,18 @@ pub enum DaemonError {
     /// A socket for pages.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The certificate.
+    #[error("https.certificate and https.key are of no use: {0}")]
+    Certificate(#[from] CertificateError),
+    /// HTTPS without a socket.
+    #[error(
+        "https.name is set and nothing listens for it: \
+         set https.listen, or start the socket that systemd passes (preau-https.socket)"
+    )]
+    NoHttpsSocket,
+    /// TLS itself.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
     /// The socket for the command line.
     #[error(transparent)]
     Control(#[from] SocketError),

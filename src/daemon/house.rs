@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
-use super::DaemonError;
+use super::{DaemonError, secure::Secure};
 use crate::{
     access::Access,
     catalogue::Catalogue,
@@ -27,6 +27,8 @@ pub(super) struct House {
     pub(super) mirror: Arc<Mirror>,
     pub(super) access: Access,
     pub(super) library: Library,
+    /// Its name and certificate, if it has a name.
+    pub(super) secure: Option<Secure>,
     pub(super) started_at: Timestamp,
     /// Where the configuration is read again from.
     pub(super) file: Option<PathBuf>,
@@ -43,6 +45,7 @@ pub(super) struct House {
 impl House {
     /// Opens and checks everything. Blocking.
     pub(super) fn open(config: Config, file: Option<PathBuf>) -> Result<Self, DaemonError> {
+        let secure = Secure::open(&config.https)?;
         let store = Store::open(StoreOptions::of(&config.store))?;
         let catalogue =
             Catalogue::open(&config.school, &config.catalogue, &config.network, store.clone())?;
@@ -65,6 +68,7 @@ impl House {
             mirror: Arc::new(mirror),
             access,
             library,
+            secure,
             started_at: Timestamp::now(),
             file,
             reloading: Semaphore::new(1),

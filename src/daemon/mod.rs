@@ -12,6 +12,7 @@ mod reload;
 mod run;
 mod running;
 mod scrub;
+mod secure;
 mod supervise;
 mod sync;
 
@@ -24,7 +25,11 @@ use self::{house::House, running::Tasks};
 use crate::{
     config::Config,
     control::socket::{self, SocketFile},
-    net::listen::{self, Inherited},
+    net::{
+        front::Origin,
+        listen::{self, Inherited},
+        tls::Certificates,
+    },
 };
 
 /// Every room, opened and checked; nothing is bound yet.
@@ -39,9 +44,19 @@ pub struct Bound {
     house: Arc<House>,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
+    https: Option<BoundHttps>,
     control: Arc<UnixListener>,
     /// Of a socket that we made ourselves.
     socket_file: Option<SocketFile>,
+}
+
+/// What a box with a name listens on, and as what.
+#[derive(Debug)]
+struct BoundHttps {
+    listeners: Vec<TcpListener>,
+    tls: Arc<rustls::ServerConfig>,
+    origin: Arc<Origin>,
+    certificates: Certificates,
 }
 
 /// Opens the store and what stands on it. `file` is where the configuration came from and is read
@@ -60,6 +75,7 @@ impl Daemon {
         };
         let addresses: Vec<SocketAddr> =
             listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let https = self.bind_https(&config, inherited.https)?;
         let (control, socket_file) = if let Some(passed) = inherited.unix.into_iter().next() {
             (passed, None)
         } else {
@@ -71,7 +87,27 @@ impl Daemon {
         };
         self.house.listens_on(addresses.clone());
         let control = Arc::new(control);
-        Ok(Bound { house: self.house, listeners, addresses, control, socket_file })
+        Ok(Bound { house: self.house, listeners, addresses, https, control, socket_file })
+    }
+
+    fn bind_https(
+        &self,
+        config: &Config,
+        passed: Vec<TcpListener>,
+    ) -> Result<Option<BoundHttps>, DaemonError> {
+        let Some(secure) = &self.house.secure else {
+            if !passed.is_empty() {
+                tracing::warn!("a socket for HTTPS was passed, and https.name is not set: closed");
+            }
+            return Ok(None);
+        };
+        let listeners =
+            if passed.is_empty() { listen::bind(&config.https.listen)? } else { passed };
+        let address = listeners.iter().find_map(|listener| listener.local_addr().ok());
+        let port = address.ok_or(DaemonError::NoHttpsSocket)?.port();
+        let certificates = secure.certificates.clone();
+        let tls = certificates.server_config()?;
+        Ok(Some(BoundHttps { listeners, tls, origin: secure.listens_on(port), certificates }))
     }
 }
 

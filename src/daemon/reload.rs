@@ -47,6 +47,9 @@ fn apply(house: &House) -> Result<ReloadReport, Refusal> {
     let (live, waiting): (Vec<Change>, Vec<Change>) =
         changes(&old, &new).into_iter().partition(|change| change.live);
     let next = old.with_live(&new);
+    if let Some(secure) = &house.secure {
+        secure.reread(&next.https).map_err(|error| Refusal::new(Fault::Config, error))?;
+    }
     if next.control.group != old.control.group {
         if let Some(group) = &next.control.group {
             socket::give(&next.control.socket, group)

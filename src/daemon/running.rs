@@ -2,15 +2,23 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Bound, commands::Desk, house::House, scrub, supervise::supervise, sync};
+use super::{
+    Bound, BoundHttps, commands::Desk, house::House, scrub, secure, supervise::supervise, sync,
+};
 use crate::{
     catalogue::Holdings,
     control::{protocol::SourceLine, server, socket::SocketFile},
     mirror::Progress,
-    net::serve::serve,
+    net::{
+        front::{Named, Upgrade},
+        serve::{Handler, serve, serve_tls},
+    },
 };
 
 /// A box that serves. Dropped without `stop`, its tasks end with the runtime.
@@ -18,6 +26,8 @@ use crate::{
 pub struct Running {
     /// Where its pages are.
     pub addresses: Vec<SocketAddr>,
+    /// Where they are under TLS, when the box has a name.
+    pub https_addresses: Vec<SocketAddr>,
     pub(super) house: Arc<House>,
     pub(super) tasks: Tasks,
     socket_file: Option<SocketFile>,
@@ -58,7 +68,7 @@ pub(super) struct Tasks {
 
 impl Tasks {
     pub(super) fn start(bound: Bound) -> Running {
-        let Bound { house, listeners, addresses, control, socket_file } = bound;
+        let Bound { house, listeners, addresses, https, control, socket_file } = bound;
         let tasks = Self { tracker: TaskTracker::new(), token: CancellationToken::new() };
         let catalogue = house.catalogue.clone();
         tasks.supervised("catalogue", move |token| {
@@ -87,13 +97,33 @@ impl Tasks {
         tasks.supervised("control", move |token| {
             server::serve(control.clone(), group.clone(), desk.clone(), tracker.clone(), token)
         });
+        let certified = house.clone();
+        tasks.supervised("certificate", move |token| secure::watch(certified.clone(), token));
         let places = Arc::new(Semaphore::new(house.config().network.max_connections));
-        for listener in listeners {
-            let (library, places) = (house.library.clone(), places.clone());
-            let (tracker, token) = (tasks.tracker.clone(), tasks.token.clone());
-            tasks.tracker.spawn(serve(listener, library, places, tracker, token));
+        let mut https_addresses = Vec::new();
+        match https {
+            None => tasks.lend(listeners, &house.library, &places),
+            Some(BoundHttps { listeners: secured, tls, origin, certificates }) => {
+                https_addresses.extend(secured.iter().filter_map(|one| one.local_addr().ok()));
+                tasks.lend(listeners, &Upgrade::new(origin.clone(), certificates), &places);
+                let named = Named::new(house.library.clone(), origin);
+                for listener in secured {
+                    let (tls, named, places) = (tls.clone(), named.clone(), places.clone());
+                    let (tracker, token) = (tasks.tracker.clone(), tasks.token.clone());
+                    tasks.tracker.spawn(serve_tls(listener, tls, named, places, tracker, token));
+                }
+            }
         }
-        Running { addresses, house, tasks, socket_file }
+        Running { addresses, https_addresses, house, tasks, socket_file }
+    }
+
+    /// Answers in the clear on each of these.
+    fn lend(&self, on: Vec<TcpListener>, handler: &impl Handler, places: &Arc<Semaphore>) {
+        for listener in on {
+            let (handler, places) = (handler.clone(), places.clone());
+            let (tracker, token) = (self.tracker.clone(), self.token.clone());
+            self.tracker.spawn(serve(listener, handler, places, tracker, token));
+        }
     }
 
     /// Starts a task that is started again when it fails.

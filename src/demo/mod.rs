@@ -1,5 +1,6 @@
 //! A whole school on one machine: a GAR, a distributor and twelve generated manuals on loopback.
 
+pub mod authority;
 mod box_process;
 mod check;
 pub mod manuals;

@@ -18,6 +18,7 @@ use axum::{
 use url::form_urlencoded;
 
 use super::words::{LANGUAGE_KEY, Language};
+use crate::net::serve::Peer;
 
 /// Longest query looked at; what is past it is as if it were not there.
 const MAX_QUERY_BYTES: usize = 2048;
@@ -39,6 +40,8 @@ pub struct Asked {
     path: String,
     query: Vec<(String, String)>,
     host: Option<String>,
+    /// Did it come over TLS?
+    tls: bool,
 }
 
 impl Asked {
@@ -70,9 +73,10 @@ impl Asked {
         self.with(LANGUAGE_KEY, self.language.other().code())
     }
 
-    /// The address of the box as its reader typed it, `http://host`.
+    /// The address of the box as its reader typed it, `http://host` or `https://host`.
     pub fn origin(&self) -> Cow<'static, str> {
-        self.host.as_ref().map_or("http://preau".into(), |host| format!("http://{host}").into())
+        let scheme = if self.tls { "https" } else { "http" };
+        self.host.as_ref().map_or("http://preau".into(), |host| format!("{scheme}://{host}").into())
     }
 }
 
@@ -95,6 +99,7 @@ impl<S: Sync> FromRequestParts<S> for Asked {
             path: format!("/{}", parts.uri.path().trim_start_matches(['/', '\\'])),
             query,
             host: host.map(str::to_owned),
+            tls: parts.extensions.get::<Peer>().is_some_and(|peer| peer.tls),
         })
     }
 }

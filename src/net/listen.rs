@@ -5,6 +5,8 @@ use std::{io, net::SocketAddr, os::fd::AsFd};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
+/// `FileDescriptorName=` of the sockets for HTTPS.
+pub const HTTPS_NAME: &str = "https";
 /// Connections the kernel keeps for us while we are busy or starting again.
 const BACKLOG: i32 = 4096;
 
@@ -43,8 +45,10 @@ fn hint(source: &io::Error) -> &'static str {
 /// Sockets that the service manager passed.
 #[derive(Debug, Default)]
 pub struct Inherited {
-    /// For pages.
+    /// For pages in the clear.
     pub tcp: Vec<TcpListener>,
+    /// For pages under TLS: those that their unit calls [`HTTPS_NAME`].
+    pub https: Vec<TcpListener>,
     /// For the local command line.
     pub unix: Vec<UnixListener>,
 }
@@ -52,6 +56,9 @@ pub struct Inherited {
 /// The listening sockets that the service manager passed (`LISTEN_FDS`, `sd_listen_fds(3)`), if
 /// any. Must be called inside a runtime, once.
 pub fn inherited() -> Result<Inherited, ListenError> {
+    // `LISTEN_FDNAMES`, sd_listen_fds_with_names(3): one a socket, in their order.
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let names: Vec<&str> = names.split(':').collect();
     let mut passed = listenfd::ListenFd::from_env();
     let mut inherited = Inherited::default();
     for number in 0..passed.len() {
@@ -63,7 +70,9 @@ pub fn inherited() -> Result<Inherited, ListenError> {
         } else if let Some(listener) = passed.take_tcp_listener(number).map_err(failed)? {
             expect_listening(&listener).map_err(failed)?;
             listener.set_nonblocking(true).map_err(failed)?;
-            inherited.tcp.push(TcpListener::from_std(listener).map_err(failed)?);
+            let listener = TcpListener::from_std(listener).map_err(failed)?;
+            let secure = names.get(number) == Some(&HTTPS_NAME);
+            if secure { &mut inherited.https } else { &mut inherited.tcp }.push(listener);
         }
     }
     Ok(inherited)

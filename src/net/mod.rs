@@ -1,12 +1,18 @@
 //! How the box reaches and is reached: sockets (inherited or bound), the HTTP client, and the
-//! server plumbing (accept loop, bodies straight from files, ranges and validators).
+//! server plumbing (accept loop, TLS and its certificates, bodies straight from files, ranges and
+//! validators).
 //!
 //! Not here: what is asked or answered. Rooms below decide that.
 
 pub mod body;
+pub mod certificate;
 pub mod client;
 pub mod conditional;
+mod frames;
+pub mod front;
 mod guests;
 pub mod listen;
+mod patience;
 mod sendfile;
 pub mod serve;
+pub mod tls;

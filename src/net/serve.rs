@@ -6,24 +6,35 @@ use std::{
 
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioTimer;
+use hyper::{
+    body::Incoming,
+    rt::{Read, Write},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     body::Body,
+    frames::{Frames, Way},
     guests::Guests,
-    sendfile::{Runs, Wire, Wired},
+    patience::Patient,
+    sendfile::{Runs, Wire},
 };
 
 /// A request's head must come within this, counted from the first byte or from the last answer.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer that takes no byte of its answer for this long is let go.
 const STALL_TIMEOUT: Duration = Duration::from_mins(2);
+/// A TLS handshake must be done within this.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Head of a request, and buffer of a connection.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// Header fields of a request.
@@ -56,6 +67,30 @@ pub async fn serve<H: Handler>(
     tracker: TaskTracker,
     token: CancellationToken,
 ) {
+    accept(listener, None, handler, places, tracker, token).await;
+}
+
+/// The same under TLS. What `tls` shows as a certificate may change at any moment: open connections
+/// go on.
+pub async fn serve_tls<H: Handler>(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    handler: H,
+    places: Arc<Semaphore>,
+    tracker: TaskTracker,
+    token: CancellationToken,
+) {
+    accept(listener, Some(TlsAcceptor::from(tls)), handler, places, tracker, token).await;
+}
+
+async fn accept<H: Handler>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    handler: H,
+    places: Arc<Semaphore>,
+    tracker: TaskTracker,
+    token: CancellationToken,
+) {
     let guests = Guests::default();
     loop {
         let place = tokio::select! {
@@ -74,9 +109,14 @@ pub async fn serve<H: Handler>(
                     continue;
                 };
                 let (handler, token) = (handler.clone(), token.clone());
-                let peer = Peer { address: peer.ip().to_canonical(), tls: false };
+                let (tls, address) = (tls.clone(), peer.ip().to_canonical());
                 tracker.spawn(async move {
-                    connection(stream, peer, handler, token).await;
+                    // Without it the last packet of each answer would wait for an acknowledgement.
+                    let _ = stream.set_nodelay(true);
+                    match tls {
+                        None => plainly(stream, address, handler, token).await,
+                        Some(tls) => sealed(stream, address, tls, handler, token).await,
+                    }
                     drop((guest, place));
                 });
             }
@@ -94,20 +134,48 @@ async fn accept_failed(error: &io::Error) {
     }
 }
 
-async fn connection<H: Handler>(
+/// A connection in the clear, whose files the kernel sends.
+async fn plainly<H: Handler>(
     stream: TcpStream,
-    peer: Peer,
+    address: IpAddr,
     handler: H,
     token: CancellationToken,
 ) {
-    // Without it the last packet of each answer would wait for an acknowledgement.
-    let _ = stream.set_nodelay(true);
     let runs = Runs::default();
-    let wire = Wire::new(stream, runs.clone(), STALL_TIMEOUT);
+    let wire = Wire::new(stream, runs.clone());
+    connection(wire, Way::Sent(runs), Peer { address, tls: false }, handler, token).await;
+}
+
+/// A connection under TLS.
+async fn sealed<H: Handler>(
+    stream: TcpStream,
+    address: IpAddr,
+    tls: TlsAcceptor,
+    handler: H,
+    token: CancellationToken,
+) {
+    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
+    let stream = match token.run_until_cancelled(handshake).await {
+        None => return,
+        Some(Ok(Ok(stream))) => TokioIo::new(stream),
+        Some(Ok(Err(error))) => {
+            return tracing::debug!(%error, "no TLS session was agreed on");
+        }
+        Some(Err(_)) => return tracing::debug!("no TLS session within {HANDSHAKE_TIMEOUT:?}"),
+    };
+    connection(stream, Way::Copied, Peer { address, tls: true }, handler, token).await;
+}
+
+async fn connection<H, I>(io: I, way: Way, peer: Peer, handler: H, token: CancellationToken)
+where
+    H: Handler,
+    I: Read + Write + Unpin,
+{
+    let io = Patient::new(io, STALL_TIMEOUT);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        let (handler, runs) = (handler.clone(), runs.clone());
-        async move { Ok::<_, Infallible>(answer(&handler, request).await.map(|b| Wired::new(b, runs))) }
+        let (handler, way) = (handler.clone(), way.clone());
+        async move { Ok::<_, Infallible>(answer(&handler, request).await.map(|b| Frames::new(b, way))) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -116,7 +184,7 @@ async fn connection<H: Handler>(
         .max_headers(MAX_HEADER_FIELDS)
         // Placeholders must reach the socket as they are, never copied into one buffer.
         .writev(true)
-        .serve_connection(wire, service);
+        .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

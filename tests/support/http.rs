@@ -36,7 +36,7 @@ pub struct Page {
 }
 
 impl Page {
-    fn parse(path: &str, bytes: &[u8]) -> Self {
+    pub fn parse(path: &str, bytes: &[u8]) -> Self {
         let end = bytes
             .windows(4)
             .position(|w| w == b"\r\n\r\n")

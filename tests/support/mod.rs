@@ -9,6 +9,7 @@ pub mod origin;
 pub mod samples;
 pub mod school_box;
 pub mod source;
+pub mod tls;
 
 use std::{
     path::PathBuf,
