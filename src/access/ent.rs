@@ -1,16 +1,15 @@
 //! The school's ENT, whichever protocol it speaks.
 
-use std::collections::BTreeMap;
-
+use jiff::Timestamp;
 use url::Url;
 
-use super::{SignInError, attempt::Attempt, cas, oidc};
+use super::{SignInError, attempt::Attempt, attributes::Said, cas, oidc};
 
 /// Who the ENT says it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     /// Attributes by name; the CAS user is `user`, the OpenID subject `sub`.
-    pub(super) attributes: BTreeMap<String, Vec<String>>,
+    pub(super) attributes: Said,
     /// The CAS ticket, which a single logout names.
     pub(super) ticket: Option<String>,
 }
@@ -26,11 +25,15 @@ pub(super) enum Ent {
 
 impl Ent {
     /// Where the browser is sent to sign in.
-    pub(super) async fn address(&self, attempt: &Attempt) -> Result<Url, SignInError> {
+    pub(super) async fn address(
+        &self,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<Url, SignInError> {
         match self {
             Self::None => Err(SignInError::NotConfigured),
-            Self::Cas(client) => client.address(attempt),
-            Self::Oidc(client) => client.address(attempt).await,
+            Self::Cas(client) => Ok(client.login(&attempt.service())),
+            Self::Oidc(client) => client.address(attempt, now).await,
         }
     }
 
@@ -39,11 +42,12 @@ impl Ent {
         &self,
         query: &[(String, String)],
         attempt: &Attempt,
+        now: Timestamp,
     ) -> Result<Identity, SignInError> {
         match self {
             Self::None => Err(SignInError::NotConfigured),
             Self::Cas(client) => client.identify(query, attempt).await,
-            Self::Oidc(client) => client.identify(query, attempt).await,
+            Self::Oidc(client) => client.identify(query, attempt, now).await,
         }
     }
 }

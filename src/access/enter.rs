@@ -23,7 +23,7 @@ impl Access {
     ) -> Result<Begun, SignInError> {
         let registered = self.inner.registered.clone();
         let (attempt, browser) = Attempt::new(&self.inner.school, registered, back, now);
-        let to = self.inner.ent.address(&attempt).await?;
+        let to = self.inner.ent.address(&attempt, now).await?;
         if !lock(&self.inner.attempts).add(attempt, now) {
             return Err(SignInError::Busy);
         }
@@ -46,8 +46,8 @@ impl Access {
             NotTaken::Unknown => SignInError::Attempt,
             NotTaken::OtherBrowser => SignInError::OtherBrowser,
         })?;
-        let identity = self.inner.ent.identify(query, &attempt).await?;
-        let person = attributes::person(&self.inner.config.attributes, &identity)?;
+        let identity = self.inner.ent.identify(query, &attempt, now).await?;
+        let person = attributes::person(&identity.attributes, &self.inner.config.attributes)?;
         if !person.uais.contains(&self.inner.school) {
             return Err(SignInError::OtherSchool);
         }
@@ -60,9 +60,12 @@ impl Access {
     /// The ENT ends what it began: the body of its `samlp:LogoutRequest`. Returns the sessions
     /// ended.
     pub fn single_logout(&self, body: &[u8]) -> usize {
-        let Some(ticket) = cas::logout_ticket(body) else { return 0 };
-        let ticket = Some(TokenHash::of(&ticket));
-        self.sessions_mut().end_where(|session| session.ticket == ticket).len()
+        let tickets: Vec<_> = cas::ended_tickets(body).iter().map(|t| TokenHash::of(t)).collect();
+        if tickets.is_empty() {
+            return 0;
+        }
+        let ends = |session: &Session| session.ticket.is_some_and(|t| tickets.contains(&t));
+        self.sessions_mut().end_where(ends).len()
     }
 
     /// Ends a session; returns the `Set-Cookie` values that clear its cookie.

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use super::attributes::Unmapped;
 use crate::{net::client::ClientError, store::StoreError};
+
+/// Characters repeated of a reason that came from outside.
+const MAX_REASON_CHARS: usize = 300;
 
 /// The room cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +51,8 @@ pub enum AccessError {
     },
 }
 
-/// Why a sign-in at the ENT did not end well.
-#[derive(Debug, thiserror::Error)]
+/// Why a sign-in at the ENT did not end well. Says nothing of the person, the ticket or the code.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SignInError {
     /// The box has no ENT.
     #[error("no ENT is configured")]
@@ -77,18 +81,32 @@ pub enum SignInError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The ENT does not say who it is, or in which role.
-    #[error("the ENT gives no {what}")]
-    Missing {
-        /// `identifier`, `role` or `school`.
-        what: &'static str,
-    },
+    /// The ENT does not say who it is, of which school or in which role.
+    #[error(transparent)]
+    Unmapped(#[from] Unmapped),
     /// A person of another school.
     #[error("a person of another school")]
     OtherSchool,
     /// Too many people sign in at this very moment.
     #[error("too many sign-ins are under way")]
     Busy,
+}
+
+impl SignInError {
+    /// A refusal, in the ENT's own word.
+    pub(super) fn refused(code: &str) -> Self {
+        Self::Refused { reason: bounded(code) }
+    }
+
+    /// An answer that is of no use.
+    pub(super) fn answer(reason: impl std::fmt::Display) -> Self {
+        Self::Answer { reason: bounded(&reason.to_string()) }
+    }
+}
+
+/// One bounded line of foreign words.
+fn bounded(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON_CHARS).collect()
 }
 
 /// Why a device pass does not open.

@@ -4,9 +4,10 @@
 //! Not here: pages (`library`), what the school holds (`catalogue`). This room keeps an opaque
 //! identifier, a role and classes of a person, and nothing else.
 
+mod asking;
 mod attempt;
-mod attributes;
-mod cas;
+pub mod attributes;
+pub mod cas;
 mod cookies;
 mod csrf;
 mod device;
@@ -22,6 +23,7 @@ mod rights;
 mod secret;
 mod session;
 mod sessions;
+mod xml;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -177,8 +179,8 @@ fn ent(access: &config::Access, network: &config::Network) -> Result<Ent, Access
         })
     };
     Ok(match (&access.cas, &access.oidc) {
-        (Some(cas), _) => Ent::Cas(cas::Client::new(cas.clone(), client()?)),
-        (None, Some(oidc)) => Ent::Oidc(oidc::Client::new(oidc.clone(), client()?)),
+        (Some(cas), _) => Ent::Cas(cas::Client::new(cas, client()?)),
+        (None, Some(oidc)) => Ent::Oidc(oidc::Client::new(oidc, client()?)?),
         (None, None) => Ent::None,
     })
 }
