@@ -15,6 +15,7 @@ mod reading;
 mod request;
 mod search;
 mod shelf;
+mod takehome;
 mod tables;
 mod words;
 

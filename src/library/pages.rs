@@ -23,9 +23,10 @@ use super::{
     reading::{self, Line},
     request::{Asked, page},
     shelf::{Book, Shelf},
+    takehome,
     words::Speech,
 };
-use crate::catalogue::Holding;
+use crate::{access::Reader, catalogue::Holding};
 
 /// Books on one page of the shelf, or of what a search found.
 const BOOKS_A_PAGE: usize = 60;
@@ -34,8 +35,10 @@ const MAX_SUBJECTS: usize = 40;
 /// Characters of a query that are shown and looked at.
 const MAX_QUERY_CHARS: usize = 200;
 
-const STYLE: &str = include_str!("assets/style.css");
-const ICON: &str = include_str!("assets/icon.svg");
+/// The style of every page.
+pub const STYLE: &str = include_str!("assets/style.css");
+/// The roof.
+pub const ICON: &str = include_str!("assets/icon.svg");
 
 /// The routes of every page.
 pub fn router(shared: Arc<Shared>) -> Router {
@@ -53,6 +56,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/static/style.css", get(|| async { asset(STYLE, "text/css; charset=utf-8") }))
         .route("/static/icon.svg", get(|| async { asset(ICON, "image/svg+xml") }))
         .route("/favicon.ico", get(|| async { asset(ICON, "image/svg+xml") }))
+        .merge(takehome::router())
         .fallback(unknown)
         .with_state(shared)
 }
@@ -180,6 +184,7 @@ struct BookPage<'a> {
     online: Option<String>,
     read: Option<String>,
     downloads: Vec<Download>,
+    takehome: Option<takehome::Offered>,
     description: Option<&'a str>,
     facts: Vec<(String, String)>,
     contents: Vec<Line>,
@@ -228,6 +233,9 @@ async fn book(
         card,
         explain,
         online,
+        takehome: read
+            .as_ref()
+            .and_then(|_| takehome::Offered::of(book, Reader::Anyone, &say, now)),
         read,
         downloads: if lent { downloads(book, &say) } else { Vec::new() },
         description: book.holding.description.as_deref(),

@@ -94,7 +94,7 @@ impl<S: Sync> FromRequestParts<S> for Asked {
         let host = parts.headers.get("host").and_then(|h| h.to_str().ok());
         Ok(Self {
             language: chosen.unwrap_or_else(|| Language::wanted(&parts.headers)),
-            chosen: chosen.is_some(),
+            chosen: chosen.is_some() && is_opened(&parts.headers),
             // Two slashes would make a link of the name of another machine (RFC 3986 §4.2).
             path: format!("/{}", parts.uri.path().trim_start_matches(['/', '\\'])),
             query,
@@ -102,6 +102,11 @@ impl<S: Sync> FromRequestParts<S> for Asked {
             tls: parts.extensions.get::<Peer>().is_some_and(|peer| peer.tls),
         })
     }
+}
+
+/// Is a page being opened? What a script fetches (Fetch Metadata) chooses for nobody.
+fn is_opened(headers: &http::HeaderMap) -> bool {
+    headers.get("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
 }
 
 /// Renders a page. A page that cannot be rendered is an error of ours, said plainly.
