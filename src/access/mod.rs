@@ -42,7 +42,7 @@ pub use self::{
         Entered, HelpCode, PassState, Proof, Revoke,
     },
     person::{Assigned, Person, Role},
-    rights::{Reader, Right, ends, right},
+    rights::{Reader, Right, right},
     session::{Session, Visitor, Way},
 };
 use crate::{
@@ -125,6 +125,11 @@ impl Access {
     /// Must readers sign in?
     pub fn required(&self) -> bool {
         self.inner.config.sign_in == SignIn::Required
+    }
+
+    /// Is there an ENT to sign in at?
+    pub fn has_ent(&self) -> bool {
+        !matches!(self.inner.ent, Ent::None)
     }
 
     /// Who asks, by the session's cookie or a reading app's key (HTTP Basic). *In memory.*

@@ -74,3 +74,13 @@ pub enum Assigned {
     /// There should be a list, and the box never had it.
     Unknown,
 }
+
+impl Assigned {
+    /// First moment at which the list no longer counts, when there is one.
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Known { until, .. } => Some(*until),
+            Self::ByRole | Self::Unknown => None,
+        }
+    }
+}

@@ -58,6 +58,7 @@ impl House {
         let library = Library::new(
             &config.school,
             &config.library,
+            access.clone(),
             store.clone(),
             catalogue.holdings(),
             mirror.progress(),

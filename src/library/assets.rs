@@ -38,7 +38,6 @@ static MANIFEST: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
         .unwrap_or_default()
 });
 
-#[allow(dead_code, reason = "the templates that use it come with the reader")]
 /// The address of an entry of the build (`reader`, `reader.css`), for templates.
 pub fn asset(name: &str) -> String {
     let file = MANIFEST.get(name).map_or_else(
@@ -49,15 +48,6 @@ pub fn asset(name: &str) -> String {
         String::as_str,
     );
     format!("{ROOT}{file}")
-}
-
-/// The addresses of all files of the build that a page may ask for.
-pub fn files() -> impl Iterator<Item = String> {
-    let is_served = |name: &Cow<'static, str>| {
-        let hidden = name == "manifest.json" || name.ends_with("LEGAL.txt") || name == "sw.js";
-        !hidden && !CODINGS.iter().any(|(_, end)| name.ends_with(end))
-    };
-    Dist::iter().filter(is_served).map(|name| format!("{ROOT}{name}"))
 }
 
 /// `/static/web/{file}`.

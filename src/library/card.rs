@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{shelf::Book, words::Speech};
+use super::{arrival, shelf::Book, words::Speech};
 use crate::{access::Right, mirror::Progress};
 
 /// A book in a list.
@@ -16,8 +16,14 @@ pub struct Card {
     pub publisher: String,
     /// What stands in the place of a cover.
     pub initials: String,
+    /// Subjects, as people read them.
+    pub subjects: String,
     /// Address of its cover.
     pub cover: Option<String>,
+    /// Name of the package that the reader opens, or nothing.
+    pub blob: String,
+    /// Until when it is lent, in a few words.
+    pub until: Option<String>,
     /// Can it be read?
     pub state: State,
 }
@@ -34,37 +40,59 @@ pub struct State {
 }
 
 impl Card {
-    /// Shows a book.
-    pub fn of(book: &Book, progress: &Progress, say: &Speech<'_>, now: Timestamp) -> Self {
-        let lent = book.main().filter(|_| book.is_lent(now));
+    /// Shows a book to a reader who has this right to it.
+    pub fn of(
+        book: &Book,
+        right: Right,
+        progress: &Progress,
+        say: &Speech<'_>,
+        now: Timestamp,
+    ) -> Self {
+        let lent = book.main().filter(|_| right.is_lent());
         Self {
             slug: book.slug.clone(),
             title: book.holding.title.clone(),
             publisher: book.holding.publisher.clone().unwrap_or_default(),
+            subjects: book.holding.subjects.join(", "),
             initials: initials(&book.holding.title),
             cover: lent.map(|package| format!("/p/{}/cover", package.blob)),
-            state: State::of(book, progress, say, now),
+            blob: lent.map(|package| package.blob.to_string()).unwrap_or_default(),
+            until: lent
+                .and_then(|_| ends(book, now))
+                .map(|end| say.say_with("card-until", "date", say.day(end)).into_owned()),
+            state: State::of(book, right, progress, say),
         }
     }
 }
 
+/// When it stops being lent: the last moment of the subscriptions that are valid now, unless one
+/// has no end.
+fn ends(book: &Book, now: Timestamp) -> Option<Timestamp> {
+    let valid = book.holding.licences.iter().filter(|l| {
+        l.from.is_none_or(|from| from <= now) && l.until.is_none_or(|until| now < until)
+    });
+    let ends: Option<Vec<_>> = valid.map(|licence| licence.until).collect();
+    ends?.into_iter().max()
+}
+
 impl State {
-    fn of(book: &Book, progress: &Progress, say: &Speech<'_>, now: Timestamp) -> Self {
+    fn of(book: &Book, right: Right, progress: &Progress, say: &Speech<'_>) -> Self {
         let dated = |name: &str, class, date: Timestamp| {
             let text = |kind: &str| {
                 say.say_with(&format!("{kind}-{name}"), "date", say.day(date)).into_owned()
             };
             Self { class, text: text("state"), explain: Some(text("explain")) }
         };
-        match book.right(now) {
+        match right {
             Right::Granted => Self::of_copy(book, progress, say),
             Right::From(date) => dated("soon", "wait", date),
             Right::Expired(date) => dated("expired", "off", date),
-            Right::NotForRole
-            | Right::NoLicence
-            | Right::ListTooOld(_)
-            | Right::OtherSchool
-            | Right::SignIn => Self::plain("others", "off", say),
+            Right::NotForRole => Self::plain("others", "off", say),
+            Right::NoLicence => Self::plain("unassigned", "off", say),
+            Right::ListTooOld(Some(date)) => dated("list-old", "off", date),
+            Right::ListTooOld(None) => Self::plain("list-unknown", "off", say),
+            Right::OtherSchool => Self::plain("other-school", "off", say),
+            Right::SignIn => Self::plain("sign-in", "off", say),
             Right::Withdrawn => Self::plain("withdrawn", "off", say),
         }
     }
@@ -74,16 +102,27 @@ impl State {
             let text = say.say("state-here").into_owned();
             return Self { class: "here", text, explain: None };
         }
-        if let Some(coming) = progress.active.iter().find(|t| t.holding == book.holding.id) {
+        let id = book.holding.id.as_str();
+        let ready = || {
+            let minutes = arrival::minutes(progress, id)?;
+            Some(say.say_with("explain-ready-in", "minutes", minutes).into_owned())
+        };
+        if let Some(coming) = progress.active.iter().find(|t| t.holding == id) {
             let percent = coming.total.filter(|t| *t > 0).map_or(0, |t| coming.done * 100 / t);
             let text = say.say_with("state-coming", "percent", percent).into_owned();
-            let explain = Some(say.say("explain-coming").into_owned());
-            return Self { class: "wait", text, explain };
+            let explain = ready().unwrap_or_else(|| say.say("explain-coming").into_owned());
+            return Self { class: "wait", text, explain: Some(explain) };
         }
         if book.holding.offers.is_empty() {
             return Self::plain("online", "off", say);
         }
-        Self::plain("queued", "wait", say)
+        let mut queued = Self::plain("queued", "wait", say);
+        if progress.failed.iter().any(|f| f.holding == id) {
+            queued.explain = Some(say.say("explain-failed").into_owned());
+        } else if let Some(text) = ready() {
+            queued.explain = Some(text);
+        }
+        queued
     }
 
     fn plain(name: &str, class: &'static str, say: &Speech<'_>) -> Self {

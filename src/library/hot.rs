@@ -1,7 +1,13 @@
-//! Everything under `/p/{blob}/`: packages, their manifests, and the resources inside them. The
-//! addresses name the bytes, so answers may be kept for ever.
+//! Everything under `/p/{blob}/`: packages, their manifests, and the resources inside them.
+//!
+//! Each answer is for someone: by the session's cookie, or by a capability in the address
+//! (`/p/{blob}~{capability}/…`) where a frame in an origin of its own sends no cookie. The
+//! addresses name the bytes: without sign-in answers may be kept for ever, with it they are asked
+//! about each time.
 //!
 //! A deflated entry of a zip goes out as it lies there, between a gzip header and trailer.
+
+mod address;
 
 use std::sync::Arc;
 
@@ -9,23 +15,27 @@ use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{
-        ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, LINK,
-        REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+        ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY,
+        LINK, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
 use tokio::sync::{Semaphore, watch};
 
+use self::address::{Address, plain_path};
 use super::{
     View,
     cache::{HotResources, Ready},
     fold,
+    indicators::Indicators,
     inflated::Inflated,
     packages::{NO_COVER_TYPE, Packages},
+    refusal,
     shelf::Book,
+    words::Words,
 };
 use crate::{
+    access::{Access, Right, Visitor},
     net::{
         body::{Body, Segment},
         conditional::{self, IMMUTABLE, Representation},
@@ -41,8 +51,8 @@ const HOT_RESOURCE_BYTES: u64 = 256 * 1024;
 const MAX_INFLATED_BYTES: u64 = 64 << 20;
 /// Inflations, and manifests made, at once: each takes a processor.
 const INFLATIONS: usize = 2;
-/// Longest path inside a package.
-const MAX_PATH_BYTES: usize = 2048;
+/// A right may end, and a device change hands: what was read is asked about again.
+const PERSONAL: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 const SANDBOX: HeaderValue = HeaderValue::from_static(
     "sandbox allow-scripts allow-popups allow-forms; form-action 'self'; default-src 'self' data: blob: \
@@ -68,98 +78,138 @@ static OF_MANIFESTS: [(HeaderName, HeaderValue); 2] =
 /// Answers for packages.
 #[derive(Debug)]
 pub struct Hot {
+    access: Access,
+    words: Arc<Words>,
+    indicators: Arc<Indicators>,
     store: Store,
     packages: Arc<Packages>,
     view: watch::Receiver<Arc<View>>,
     resources: HotResources,
     inflating: Arc<Semaphore>,
+    /// `Cache-Control` of what an address names.
+    cache: HeaderValue,
+}
+
+/// What the rooms give.
+pub struct Parts {
+    pub access: Access,
+    pub words: Arc<Words>,
+    pub indicators: Arc<Indicators>,
+    pub store: Store,
+    pub packages: Arc<Packages>,
+    pub view: watch::Receiver<Arc<View>>,
+    /// Bytes of small resources kept in memory.
+    pub memory: usize,
 }
 
 impl Hot {
-    pub fn new(
-        store: Store,
-        packages: Arc<Packages>,
-        view: watch::Receiver<Arc<View>>,
-        memory: usize,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { access, words, indicators, store, packages, view, memory } = parts;
         let resources = HotResources::new(memory);
         let inflating = Arc::new(Semaphore::new(INFLATIONS));
-        Self { store, packages, view, resources, inflating }
+        let cache = if access.required() { PERSONAL } else { IMMUTABLE };
+        Self { access, words, indicators, store, packages, view, resources, inflating, cache }
     }
 
     /// Answers a GET or HEAD of `/p/…`.
     pub async fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response<Body> {
-        let Some((blob, rest)) = address(path) else { return missing() };
-        let Some((package, book)) = self.lent(&blob) else { return not_lent() };
-        let resource = rest.strip_prefix("r/");
-        let gzip = conditional::takes_gzip(headers);
-        if resource.is_some()
-            && let Some(ready) = self.resources.get(path, gzip)
-        {
-            return conditional::answer(method, headers, representation(&ready));
+        let Some(address) = Address::of(path) else { return missing() };
+        let now = Timestamp::now();
+        let visitor = match address.capability {
+            Some(capability) => self.access.visitor_of(&address.blob, capability, now),
+            None => self.access.visitor(headers, now),
+        };
+        let Some((package, book, right)) = self.held(&address.blob, &visitor, now) else {
+            return if matches!(visitor, Visitor::Nobody) {
+                self.refused(headers, Right::SignIn)
+            } else {
+                not_lent()
+            };
+        };
+        if !right.is_lent() {
+            return self.refused(headers, right);
         }
-        match (rest, resource) {
-            ("package", _) => self.package(method, headers, &package, &book).await,
-            (_, Some(inside)) => {
-                let decoded = percent_decode_str(inside).decode_utf8();
-                let Ok(inside) = decoded else { return missing() };
-                let Ok(publication) = self.packages.open(&package).await else { return broken() };
-                let found = publication.resource(&inside);
-                let Some(found) = found else { return missing() };
-                self.resource(method, headers, path, &blob, found, &publication).await
+        let ask = Ask { method, headers, cache: self.cache.clone() };
+        let gzip = conditional::takes_gzip(headers);
+        if let Some(inside) = address.rest.strip_prefix("r/") {
+            let key = address.without_capability(path);
+            if let Some(ready) = self.resources.get(&key, gzip) {
+                return ask.answered(representation(&ready, ask.cache.clone()));
             }
-            ("manifest.json", _) => self.manifest(method, headers, &package).await,
-            ("cover", _) => self.cover(method, headers, &package, path).await,
+            let Some(inside) = plain_path(inside) else { return missing() };
+            let Ok(publication) = self.packages.open(&package).await else { return broken() };
+            let Some(found) = publication.resource(&inside) else { return missing() };
+            return self.resource(&ask, Some(&key), &address.blob, found, &publication).await;
+        }
+        match address.rest {
+            "package" => self.package(&ask, &package, &book, &visitor).await,
+            "manifest.json" => {
+                let base = path.strip_suffix("manifest.json").unwrap_or(path);
+                self.manifest(&ask, &package, base).await
+            }
+            "cover" => self.cover(&ask, &package).await,
             _ => missing(),
         }
     }
 
-    /// The package, when it may be lent now.
-    fn lent(&self, blob: &BlobId) -> Option<(Arc<Sidecar>, Arc<Book>)> {
+    /// A package that is here, the book it is of, and the visitor's right to it.
+    fn held(
+        &self,
+        blob: &BlobId,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> Option<(Arc<Sidecar>, Arc<Book>, Right)> {
         let package = self.store.package(blob)?;
-        let now = Timestamp::now();
-        let book = self.view.borrow().shelf.book_of(blob, now)?.clone();
-        book.right(now).is_lent().then_some((package, book))
+        let view = self.view.borrow();
+        let (book, right) = view.shelf.book_of(blob, visitor, now)?;
+        Some((package, book.clone(), right))
+    }
+
+    /// Says why not: to a person who followed a link as a page, to a program in a line.
+    fn refused(&self, headers: &HeaderMap, right: Right) -> Response<Body> {
+        let status =
+            if right == Right::SignIn { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+        let mut response = refusal::answer(&self.words, headers, status, right);
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 
     async fn package(
         &self,
-        method: &Method,
-        headers: &HeaderMap,
+        ask: &Ask<'_>,
         package: &Arc<Sidecar>,
         book: &Book,
+        visitor: &Visitor,
     ) -> Response<Body> {
         let (store, blob, len) = (self.store.clone(), package.blob, package.size);
         let opened = tokio::task::spawn_blocking(move || store.open_blob(&blob)).await;
         let Ok(Ok(file)) = opened else { return missing() };
-        self.store.lent(&blob, Timestamp::now());
+        let now = Timestamp::now();
+        self.store.lent(&blob, now);
+        let reader = visitor.session().map(|session| session.person.id.as_str());
+        self.indicators.touched(&book.holding.id, reader, now);
         let media_type = header(&package.description.media_type);
         let whole = Representation {
             body: Body::Segments(vec![Segment::File { file: Arc::new(file), offset: 0, len }]),
             media_type,
             etag: header(&format!("\"{blob}\"")),
-            cache: IMMUTABLE,
+            cache: ask.cache.clone(),
             encoding: None,
             varies: false,
             ranges: true,
             fields: std::slice::from_ref(&NO_SNIFF_FIELD),
         };
-        let mut response = conditional::answer(method, headers, whole);
+        let mut response = ask.answered(whole);
         let name = file_name(&book.holding.title, &package.description.media_type);
         let disposition = header(&format!("attachment; filename=\"{name}\""));
         response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
         response
     }
 
-    async fn manifest(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        package: &Arc<Sidecar>,
-    ) -> Response<Body> {
+    async fn manifest(&self, ask: &Ask<'_>, package: &Arc<Sidecar>, base: &str) -> Response<Body> {
         let Ok(publication) = self.packages.open(package).await else { return broken() };
         self.store.lent(&package.blob, Timestamp::now());
-        let base = format!("/p/{}/", package.blob);
+        let base = base.to_owned();
         // That of a package of many entries takes a while and some memory: in turn, too.
         let turn = self.inflating.clone().acquire_owned().await;
         let making = move || {
@@ -173,26 +223,20 @@ impl Hot {
             body: Body::Bytes(body.into()),
             media_type: HeaderValue::from_static("application/webpub+json"),
             etag: header(&etag),
-            cache: HeaderValue::from_static("no-cache"),
+            cache: HeaderValue::from_static("private, no-cache"),
             encoding: None,
             varies: false,
             ranges: false,
             fields: &OF_MANIFESTS,
         };
-        conditional::answer(method, headers, whole)
+        ask.answered(whole)
     }
 
-    async fn cover(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        package: &Arc<Sidecar>,
-        path: &str,
-    ) -> Response<Body> {
+    async fn cover(&self, ask: &Ask<'_>, package: &Arc<Sidecar>) -> Response<Body> {
         if let Ok(publication) = self.packages.open(package).await
             && let Some(cover) = publication.cover.as_deref().and_then(|c| publication.resource(c))
         {
-            return self.resource(method, headers, path, &package.blob, cover, &publication).await;
+            return self.resource(ask, None, &package.blob, cover, &publication).await;
         }
         let whole = Representation {
             body: Body::Bytes(Bytes::from_static(NO_COVER)),
@@ -204,20 +248,20 @@ impl Hot {
             ranges: false,
             fields: &[],
         };
-        conditional::answer(method, headers, whole)
+        ask.answered(whole)
     }
 
-    /// A resource: from memory when small, straight from the package when large.
+    /// A resource: from memory when small, straight from the package when large. `key` is what a
+    /// small one is remembered under.
     async fn resource(
         &self,
-        method: &Method,
-        headers: &HeaderMap,
-        path: &str,
+        ask: &Ask<'_>,
+        key: Option<&str>,
         blob: &BlobId,
         found: Resource,
         publication: &Publication,
     ) -> Response<Body> {
-        let gzip = conditional::takes_gzip(headers);
+        let gzip = conditional::takes_gzip(ask.headers);
         let coded = found.deflated && (gzip || found.len > MAX_INFLATED_BYTES);
         let fields: &'static [_] =
             if publication.kind == Kind::Pdf { &OF_PDF } else { &OF_RESOURCES };
@@ -225,7 +269,7 @@ impl Hot {
             body: Body::Empty,
             media_type: header(&found.media_type),
             etag: etag(blob, &found, coded),
-            cache: IMMUTABLE,
+            cache: ask.cache.clone(),
             encoding: coded.then(|| HeaderValue::from_static("gzip")),
             varies: found.deflated,
             ranges: !coded,
@@ -234,24 +278,24 @@ impl Hot {
         let small = found.stored_len.max(if coded { 0 } else { found.len }) <= HOT_RESOURCE_BYTES;
         if !small && (coded || !found.deflated) {
             whole.body = straight(&found, coded);
-            return conditional::answer(method, headers, whole);
+            return ask.answered(whole);
         }
         if !small {
             let range = 0..found.len;
             let made = Inflated { resource: found, turns: self.inflating.clone() };
             whole.body = Body::Made(Box::new(made), range);
-            return conditional::answer(method, headers, whole);
+            return ask.answered(whole);
         }
         let read = tokio::task::spawn_blocking(move || bytes_of(&found, coded)).await;
         let Ok(Some(bytes)) = read else { return broken() };
-        if publication.kind != Kind::Pdf && path.contains("/r/") {
+        if let Some(key) = key.filter(|_| publication.kind != Kind::Pdf) {
             let (media_type, etag) = (whole.media_type.clone(), whole.etag.clone());
             let (bytes, varies) = (bytes.clone(), whole.varies);
             let ready = Arc::new(Ready { bytes, gzip: coded, varies, media_type, etag });
-            self.resources.put(path, gzip, &ready);
+            self.resources.put(key, gzip, &ready);
         }
         whole.body = Body::Bytes(bytes);
-        conditional::answer(method, headers, whole)
+        ask.answered(whole)
     }
 }
 
@@ -259,21 +303,25 @@ static NO_SNIFF_FIELD: (HeaderName, HeaderValue) = NO_SNIFF;
 /// A neutral cover: a roof on its pillars.
 pub const NO_COVER: &[u8] = include_bytes!("assets/cover.png");
 
-/// Splits `/p/{blob}/{rest}`.
-fn address(path: &str) -> Option<(BlobId, &str)> {
-    if path.len() > MAX_PATH_BYTES {
-        return None;
-    }
-    let (blob, rest) = path.strip_prefix("/p/")?.split_once('/')?;
-    Some((blob.parse().ok()?, rest))
+/// What is asked, and how long the answer may be kept.
+struct Ask<'a> {
+    method: &'a Method,
+    headers: &'a HeaderMap,
+    cache: HeaderValue,
 }
 
-fn representation(ready: &Ready) -> Representation {
+impl Ask<'_> {
+    fn answered(&self, whole: Representation) -> Response<Body> {
+        conditional::answer(self.method, self.headers, whole)
+    }
+}
+
+fn representation(ready: &Ready, cache: HeaderValue) -> Representation {
     Representation {
         body: Body::Bytes(ready.bytes.clone()),
         media_type: ready.media_type.clone(),
         etag: ready.etag.clone(),
-        cache: IMMUTABLE,
+        cache,
         encoding: ready.gzip.then(|| HeaderValue::from_static("gzip")),
         varies: ready.varies,
         ranges: !ready.gzip,

@@ -2,20 +2,27 @@
 //!
 //! Not here: what the school holds (`catalogue`), or how packages are opened (`publication`).
 
+mod arrival;
 mod assets;
 mod cache;
 mod card;
 mod fold;
 mod hot;
+mod indicators;
 mod inflated;
+mod mine;
 mod opds;
 mod packages;
 mod pages;
+mod portal;
 mod reading;
+mod refusal;
 mod request;
 mod search;
+mod search_page;
 mod shelf;
-mod takehome;
+mod shelf_page;
+mod shell;
 mod tables;
 mod words;
 
@@ -23,14 +30,16 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::ALLOW};
 use hyper::body::Incoming;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    hot::Hot, packages::Packages, search::SearchIndex, shelf::Shelf, tables::Tables, words::Words,
+    hot::Hot, indicators::Indicators, packages::Packages, portal::Moments, search::SearchIndex,
+    shelf::Shelf, tables::Tables, words::Words,
 };
 use crate::{
+    access::Access,
     catalogue::Holdings,
     config,
     mirror::Progress,
@@ -40,6 +49,9 @@ use crate::{
     },
     store::Store,
 };
+
+/// Counts of openings lost to a power cut are those of this long.
+const COUNTS_KEPT_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Answers every request of the portal. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -59,7 +71,11 @@ struct View {
 #[derive(Debug)]
 struct Shared {
     school: String,
-    words: Words,
+    words: Arc<Words>,
+    access: Access,
+    indicators: Arc<Indicators>,
+    moments: Moments,
+    shelves: shelf_page::Kept,
     store: Store,
     packages: Arc<Packages>,
     tables: Arc<Tables>,
@@ -86,6 +102,7 @@ impl Library {
     pub fn new(
         school: &config::School,
         config: &config::Library,
+        access: Access,
         store: Store,
         holdings: watch::Receiver<Arc<Holdings>>,
         progress: watch::Receiver<Arc<Progress>>,
@@ -98,10 +115,24 @@ impl Library {
         let tables = Arc::new(Tables::open(store.clone()));
         let view = watch::Sender::new(Arc::new(view(&holdings.borrow(), &store, &tables)));
         let memory = usize::try_from(config.memory.0).unwrap_or(usize::MAX);
-        let hot = Hot::new(store.clone(), packages.clone(), view.subscribe(), memory);
+        let words = Arc::new(Words::new(zone.clone()));
+        let indicators = Arc::new(Indicators::open(&store, zone.clone()));
+        let hot = Hot::new(hot::Parts {
+            access: access.clone(),
+            words: words.clone(),
+            indicators: indicators.clone(),
+            store: store.clone(),
+            packages: packages.clone(),
+            view: view.subscribe(),
+            memory,
+        });
         let shared = Arc::new(Shared {
             school: school.name.clone(),
-            words: Words::new(zone),
+            words,
+            access,
+            indicators,
+            moments: Moments::open(&store, zone),
+            shelves: shelf_page::Kept::default(),
             store,
             packages,
             tables,
@@ -127,20 +158,38 @@ impl Library {
                 shared.view.send_replace(Arc::new(made));
             }
             let more = tokio::select! {
-                () = token.cancelled() => return,
+                () = token.cancelled() => return self.keep_counts().await,
                 changed = holdings.changed() => changed.is_ok(),
                 changed = changes.changed() => changed.is_ok(),
                 () = self.learned() => true,
+                () = self.counted() => true,
             };
             if !more {
                 // Whoever told of changes is gone: the box is stopping.
-                return token.cancelled().await;
+                token.cancelled().await;
+                return self.keep_counts().await;
             }
         }
     }
 }
 
 impl Library {
+    /// Keeps the counts of openings every minute; never ends.
+    async fn counted(&self) {
+        let mut ticks = tokio::time::interval(COUNTS_KEPT_EVERY);
+        loop {
+            ticks.tick().await;
+            self.keep_counts().await;
+        }
+    }
+
+    async fn keep_counts(&self) {
+        let (indicators, store) = (self.shared.indicators.clone(), self.shared.store.clone());
+        let keeping = move || indicators.keep(&store, Timestamp::now());
+        // A panic in there loses a minute's counts at most.
+        let _ = tokio::task::spawn_blocking(keeping).await;
+    }
+
     /// Ends when tables of contents were read that the search does not know yet.
     async fn learned(&self) {
         if !self.shared.tables.learn(&self.shared.packages).await {
@@ -157,14 +206,19 @@ fn view(holdings: &Holdings, store: &Store, tables: &Tables) -> View {
 
 impl Handler for Library {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let path = request.uri().path();
+        if !reads && (*request.method() != Method::POST || path == "/" || path.starts_with("/p/")) {
             let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD\n");
             refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refused;
         }
-        let path = request.uri().path();
         if path.starts_with("/p/") {
             return self.hot.answer(request.method(), path, request.headers()).await;
+        }
+        if path == "/" {
+            let (parts, _) = request.into_parts();
+            return shelf_page::answer(&self.shared, &parts);
         }
         let mut pages = self.pages.clone();
         match tower_service::Service::call(&mut pages, request.map(axum::body::Body::new)).await {

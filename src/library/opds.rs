@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderValue, Response, header::CACHE_CONTROL, header::CONTENT_TYPE},
 };
 use futures_util::{StreamExt as _, stream};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Shared, request::Asked, shelf::Book};
@@ -23,20 +22,19 @@ const OPEN_ACCESS: &str = "http://opds-spec.org/acquisition/open-access";
 /// `/opds`: every book that can be read, page by page.
 pub async fn feed(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
     let view = shared.view.borrow().clone();
-    let now = Timestamp::now();
-    let books: Vec<_> = view.shelf.books.iter().filter(|b| b.is_lent(now)).cloned().collect();
+    let lent = |b: &&Arc<Book>| b.is_lent(&asked.visitor, asked.now);
+    let books: Vec<_> = view.shelf.books.iter().filter(lent).cloned().collect();
     answer(&shared, &asked, &books).await
 }
 
 /// `/opds/recherche?query=`: those that a search finds.
 pub async fn search(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
     let view = shared.view.borrow().clone();
-    let now = Timestamp::now();
     let found = view.index.find(asked.value("query"));
     let books: Vec<_> = found
         .iter()
         .filter_map(|place| view.shelf.books.get(*place))
-        .filter(|b| b.is_lent(now))
+        .filter(|b| b.is_lent(&asked.visitor, asked.now))
         .cloned()
         .collect();
     answer(&shared, &asked, &books).await

@@ -1,4 +1,5 @@
-//! The portal's pages: shelf, search, book, help. Every one works without JavaScript.
+//! The portal's pages: a book's, help, and where each address leads. Every one works without
+//! JavaScript.
 
 use std::sync::Arc;
 
@@ -13,38 +14,31 @@ use axum::{
     },
     routing::get,
 };
-use jiff::Timestamp;
 use url::Url;
 
 use super::{
     Shared, assets,
     card::Card,
-    opds,
+    opds, portal,
+    portal::Reader,
     reading::{self, Line},
     request::{Asked, page},
-    shelf::{Book, Shelf},
-    takehome,
+    search_page,
+    shelf::Book,
+    shelf_page,
+    shell::Shell,
     words::Speech,
 };
-use crate::{access::Reader, catalogue::Holding};
+use crate::catalogue::Holding;
 
-/// Books on one page of the shelf, or of what a search found.
-const BOOKS_A_PAGE: usize = 60;
-/// Subjects offered as filters.
-const MAX_SUBJECTS: usize = 40;
-/// Characters of a query that are shown and looked at.
-const MAX_QUERY_CHARS: usize = 200;
-
-/// The style of every page.
-pub const STYLE: &str = include_str!("assets/style.css");
-/// The roof.
-pub const ICON: &str = include_str!("assets/icon.svg");
+const STYLE: &str = include_str!("assets/style.css");
+const ICON: &str = include_str!("assets/icon.svg");
 
 /// The routes of every page.
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/", get(shelf))
-        .route("/recherche", get(search))
+        .route("/recherche", get(search_page::search))
+        .route("/recherche/liste", get(search_page::list))
         .route("/livre/{slug}", get(book))
         .route("/lire/{blob}/{page}", get(reading::read))
         .route("/aide", get(help))
@@ -56,7 +50,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/static/style.css", get(|| async { asset(STYLE, "text/css; charset=utf-8") }))
         .route("/static/icon.svg", get(|| async { asset(ICON, "image/svg+xml") }))
         .route("/favicon.ico", get(|| async { asset(ICON, "image/svg+xml") }))
-        .merge(takehome::router())
+        .merge(portal::router())
         .fallback(unknown)
         .with_state(shared)
 }
@@ -70,124 +64,25 @@ fn asset(text: &'static str, media_type: &'static str) -> Response<Body> {
 }
 
 #[derive(Template)]
-#[template(path = "shelf.html")]
-struct ShelfPage<'a> {
-    say: Speech<'a>,
-    school: &'a str,
-    switch: String,
-    stale: Option<String>,
-    subjects: Vec<Chip>,
-    subject: &'a str,
-    count: String,
-    cards: Vec<Card>,
-    previous: Option<String>,
-    next: Option<String>,
-}
-
-/// A subject to filter by.
-struct Chip {
-    name: String,
-    count: usize,
-    href: String,
-}
-
-async fn shelf(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
-    let (say, view) = (shared.words.speak(asked.language), shared.view.borrow().clone());
-    let subject = asked.value("matiere");
-    let of_subject =
-        |b: &&Arc<Book>| subject.is_empty() || b.holding.subjects.iter().any(|s| s == subject);
-    let books: Vec<_> = view.shelf.books.iter().filter(of_subject).collect();
-    let number = asked.number("page");
-    let start = (number - 1).saturating_mul(BOOKS_A_PAGE);
-    let shown = books.iter().skip(start).take(BOOKS_A_PAGE);
-    let turned = |n: usize| asked.with("page", &n.to_string());
-    let content = ShelfPage {
-        say,
-        school: &shared.school,
-        switch: asked.switch(),
-        stale: stale(&view.shelf, &say),
-        subjects: chips(&view.shelf),
-        subject,
-        count: say.say_with("shelf-count", "count", books.len()).into_owned(),
-        cards: cards(&shared, &say, shown.copied()),
-        previous: (number > 1).then(|| turned(number - 1)),
-        next: (start.saturating_add(BOOKS_A_PAGE) < books.len()).then(|| turned(number + 1)),
-    };
-    page(&asked, StatusCode::OK, &content)
-}
-
-fn chips(shelf: &Shelf) -> Vec<Chip> {
-    let chip = |(name, count): (&str, usize)| {
-        let query: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        Chip { name: name.to_owned(), count, href: format!("/?matiere={query}") }
-    };
-    shelf.subjects().into_iter().take(MAX_SUBJECTS).map(chip).collect()
-}
-
-/// Says how old the catalogue is, when a source did not answer the last time.
-fn stale(shelf: &Shelf, say: &Speech<'_>) -> Option<String> {
-    let oldest = shelf.sources.iter().filter(|s| s.failure.is_some()).map(|s| s.good_at).min()?;
-    let date = oldest.map_or_else(|| say.say("source-never").into_owned(), |at| say.moment(at));
-    Some(say.say_with("stale", "date", date).into_owned())
-}
-
-fn cards<'a>(
-    shared: &Shared,
-    say: &Speech<'_>,
-    books: impl Iterator<Item = &'a Arc<Book>>,
-) -> Vec<Card> {
-    let (progress, now) = (shared.progress.borrow().clone(), Timestamp::now());
-    books.map(|book| Card::of(book, &progress, say, now)).collect()
-}
-
-#[derive(Template)]
-#[template(path = "search.html")]
-struct SearchPage<'a> {
-    say: Speech<'a>,
-    school: &'a str,
-    switch: String,
-    query: &'a str,
-    found: String,
-    cards: Vec<Card>,
-}
-
-async fn search(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
-    let (say, view) = (shared.words.speak(asked.language), shared.view.borrow().clone());
-    let query: String = asked.value("q").chars().take(MAX_QUERY_CHARS).collect();
-    let found = view.index.find(&query);
-    let books = found.iter().filter_map(|place| view.shelf.books.get(*place));
-    let content = SearchPage {
-        say,
-        school: &shared.school,
-        switch: asked.switch(),
-        query: &query,
-        found: say
-            .say_with_two(
-                "search-found",
-                ("count", found.len().into()),
-                ("query", query.clone().into()),
-            )
-            .into_owned(),
-        cards: cards(&shared, &say, books.take(BOOKS_A_PAGE)),
-    };
-    page(&asked, StatusCode::OK, &content)
-}
-
-#[derive(Template)]
 #[template(path = "book.html")]
 struct BookPage<'a> {
     say: Speech<'a>,
-    school: &'a str,
-    switch: String,
+    shell: Shell<'a>,
     card: Card,
     explain: Option<String>,
     online: Option<String>,
     read: Option<String>,
     downloads: Vec<Download>,
-    takehome: Option<takehome::Offered>,
+    moment: Option<MomentForm>,
     description: Option<&'a str>,
     facts: Vec<(String, String)>,
     contents: Vec<Line>,
+}
+
+/// What a teacher needs to bring a class to a page.
+struct MomentForm {
+    csrf: String,
+    blob: String,
 }
 
 /// A package to take away.
@@ -199,13 +94,12 @@ struct Download {
 async fn book(
     State(shared): State<Arc<Shared>>,
     Path(slug): Path<String>,
-    asked: Asked,
+    Reader(asked): Reader,
 ) -> Response<Body> {
     let (say, view) = (shared.words.speak(asked.language), shared.view.borrow().clone());
     let Some(book) = view.shelf.book(&slug) else { return not_found(&shared, &asked) };
-    let (progress, now) = (shared.progress.borrow().clone(), Timestamp::now());
-    let card = Card::of(book, &progress, &say, now);
-    let lent = book.is_lent(now);
+    let card = shelf_page::card(book, &asked, &shared.progress.borrow().clone(), &say);
+    let lent = book.is_lent(&asked.visitor, asked.now);
     let mut explain = card.state.explain.clone();
     let mut facts = facts(&book.holding, &say);
     let (mut contents, mut read) = (Vec::new(), None);
@@ -226,17 +120,19 @@ async fn book(
     let is_web = |url: &&Url| matches!(url.scheme(), "http" | "https");
     let online = book.holding.online.as_ref().filter(is_web).filter(|_| read.is_none());
     let online = online.map(ToString::to_string);
+    let teacher = asked.session().filter(|session| session.person.role.teaches());
+    let moment = teacher.zip(read.as_ref().and(book.main())).map(|(session, package)| MomentForm {
+        csrf: session.csrf.clone(),
+        blob: package.blob.to_string(),
+    });
     let content = BookPage {
         say,
-        school: &shared.school,
-        switch: asked.switch(),
+        shell: Shell::of(&shared, &asked),
         card,
         explain,
         online,
-        takehome: read
-            .as_ref()
-            .and_then(|_| takehome::Offered::of(book, Reader::Anyone, &say, now)),
         read,
+        moment,
         downloads: if lent { downloads(book, &say) } else { Vec::new() },
         description: book.holding.description.as_deref(),
         facts,
@@ -279,8 +175,7 @@ fn facts(holding: &Holding, say: &Speech<'_>) -> Vec<(String, String)> {
 #[template(path = "help.html")]
 struct HelpPage<'a> {
     say: Speech<'a>,
-    school: &'a str,
-    switch: String,
+    shell: Shell<'a>,
     feed: String,
     sources: Vec<(String, String, String)>,
 }
@@ -296,8 +191,7 @@ async fn help(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body>
     });
     let content = HelpPage {
         say,
-        school: &shared.school,
-        switch: asked.switch(),
+        shell: Shell::of(&shared, &asked),
         feed: format!("{}/opds", asked.origin()),
         sources: sources.collect(),
     };
@@ -308,8 +202,7 @@ async fn help(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body>
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
     say: Speech<'a>,
-    school: &'a str,
-    switch: String,
+    shell: Shell<'a>,
     heading: String,
     text: String,
 }
@@ -334,6 +227,6 @@ pub fn error(
     text: String,
 ) -> Response<Body> {
     let say = shared.words.speak(asked.language);
-    let switch = asked.switch();
-    page(asked, status, &ErrorPage { say, school: &shared.school, switch, heading, text })
+    let shell = Shell::of(shared, asked);
+    page(asked, status, &ErrorPage { say, shell, heading, text })
 }

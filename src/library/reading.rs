@@ -9,13 +9,14 @@ use axum::{
     extract::{Path, State},
     http::{Response, StatusCode},
 };
-use jiff::Timestamp;
 
 use super::{
     Shared,
-    card::Card,
     pages::{error, not_found},
-    request::{Asked, page},
+    portal::Reader,
+    refusal,
+    request::page,
+    shell::Shell,
     words::Speech,
 };
 use crate::{
@@ -43,8 +44,7 @@ pub struct Line {
 #[template(path = "reader.html")]
 struct ReaderPage<'a> {
     say: Speech<'a>,
-    school: &'a str,
-    switch: String,
+    shell: Shell<'a>,
     title: &'a str,
     page: usize,
     pages: usize,
@@ -64,19 +64,17 @@ struct ReaderPage<'a> {
 pub async fn read(
     State(shared): State<Arc<Shared>>,
     Path((blob, number)): Path<(String, usize)>,
-    asked: Asked,
+    Reader(asked): Reader,
 ) -> Response<Body> {
     let say = shared.words.speak(asked.language);
-    let (view, now) = (shared.view.borrow().clone(), Timestamp::now());
-    let known = blob
-        .parse::<BlobId>()
-        .ok()
-        .and_then(|b| Some((b, shared.store.package(&b)?, view.shelf.book_of(&b, now)?.clone())));
-    let Some((blob, package, book)) = known else { return not_found(&shared, &asked) };
+    let (view, now) = (shared.view.borrow().clone(), asked.now);
+    let known = blob.parse::<BlobId>().ok().and_then(|b| {
+        Some((b, shared.store.package(&b)?, view.shelf.book_of(&b, &asked.visitor, now)?))
+    });
+    let Some((blob, package, (book, right))) = known else { return not_found(&shared, &asked) };
     let heading = || say.say("not-lent-title").into_owned();
-    if !book.right(now).is_lent() {
-        let progress = shared.progress.borrow().clone();
-        let why = Card::of(&book, &progress, &say, now).state.explain.unwrap_or_default();
+    if !right.is_lent() {
+        let why = refusal::reason(&say, right);
         return error(&shared, &asked, StatusCode::FORBIDDEN, heading(), why);
     }
     let publication = match shared.packages.open(&package).await {
@@ -91,13 +89,20 @@ pub async fn read(
         return not_found(&shared, &asked);
     };
     shared.store.lent(&blob, now);
+    let reader = asked.session().map(|session| session.person.id.as_str());
+    shared.indicators.touched(&book.holding.id, reader, now);
+    // A frame in an origin of its own sends no cookie: its address says by what right.
+    let sandboxed = publication.kind != Kind::Pdf;
+    let base = match asked.session().filter(|_| sandboxed) {
+        Some(session) => format!("/p/{blob}~{}/", shared.access.capability(session, &blob)),
+        None => format!("/p/{blob}/"),
+    };
     let turned = |n: usize| format!("/lire/{blob}/{n}");
     let title = book.holding.title.as_str();
     let (here, all) = (("page", number.into()), ("pages", order.len().into()));
     let content = ReaderPage {
         say,
-        school: &shared.school,
-        switch: asked.switch(),
+        shell: Shell::of(&shared, &asked),
         title,
         page: number,
         pages: order.len(),
@@ -106,22 +111,22 @@ pub async fn read(
         previous: (number > 1).then(|| turned(number - 1)),
         next: (number < order.len()).then(|| turned(number + 1)),
         viewport: item.viewport.filter(|_| publication.kind == Kind::EpubFixed),
-        src: source(&publication, &blob, item, asked.value("ouvrir")),
+        src: source(&publication, &base, item, asked.value("ouvrir")),
         frame_title: say
             .say_with_two("page-frame", ("title", title.to_owned().into()), ("page", number.into()))
             .into_owned(),
-        sandboxed: publication.kind != Kind::Pdf,
+        sandboxed,
         contents: contents(&publication, &blob),
     };
     page(&asked, StatusCode::OK, &content)
 }
 
 /// The address of a page, or of the place of the package that was asked for, if there is one.
-fn source(publication: &Publication, blob: &BlobId, item: &Item, place: &str) -> String {
+fn source(publication: &Publication, base: &str, item: &Item, place: &str) -> String {
     if publication.resource(path_of(place)).is_some() {
-        return publication.address(&format!("/p/{blob}/"), place);
+        return publication.address(base, place);
     }
-    format!("/p/{blob}/r/{}", encode_path(&item.path))
+    format!("{base}r/{}", encode_path(&item.path))
 }
 
 /// A reference without its query and fragment.

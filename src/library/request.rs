@@ -1,24 +1,31 @@
 //! What a page's request asks beside its path, and the answer it gets.
 
-use std::{borrow::Cow, convert::Infallible};
+use std::{convert::Infallible, sync::Arc};
 
 use askama::Template;
 use axum::{
     body::Body,
     extract::FromRequestParts,
     http::{
-        HeaderValue, Response, StatusCode,
+        HeaderMap, HeaderValue, Response, StatusCode,
         header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE,
-            VARY, X_CONTENT_TYPE_OPTIONS,
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+            SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS,
         },
         request::Parts,
     },
 };
+use jiff::Timestamp;
 use url::form_urlencoded;
 
-use super::words::{LANGUAGE_KEY, Language};
-use crate::net::serve::Peer;
+use super::{
+    Shared,
+    words::{LANGUAGE_KEY, Language},
+};
+use crate::{
+    access::{Session, Visitor},
+    net::serve::Peer,
+};
 
 /// Longest query looked at; what is past it is as if it were not there.
 const MAX_QUERY_BYTES: usize = 2048;
@@ -35,16 +42,52 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub struct Asked {
     /// The language to answer in.
     pub language: Language,
-    /// Was it chosen just now, with `?lang=`?
-    chosen: bool,
+    /// Who asks.
+    pub visitor: Visitor,
+    /// When.
+    pub now: Timestamp,
+    /// All that the browser said.
+    pub headers: HeaderMap,
+    /// Was the language chosen just now, with `?lang=`?
+    pub chosen: bool,
     path: String,
     query: Vec<(String, String)>,
-    host: Option<String>,
-    /// Did it come over TLS?
     tls: bool,
 }
 
 impl Asked {
+    /// Reads a request's head, in the name of `visitor`.
+    pub fn of(parts: &Parts, visitor: Visitor, now: Timestamp) -> Self {
+        let raw = parts.uri.query().unwrap_or_default();
+        let raw = raw.get(..raw.len().min(MAX_QUERY_BYTES)).unwrap_or_default();
+        let query: Vec<_> = form_urlencoded::parse(raw.as_bytes()).into_owned().collect();
+        let chosen = query
+            .iter()
+            .find(|(key, _)| key == LANGUAGE_KEY)
+            .and_then(|(_, code)| Language::of_code(code));
+        Self {
+            language: chosen.unwrap_or_else(|| Language::wanted(&parts.headers)),
+            visitor,
+            now,
+            headers: parts.headers.clone(),
+            chosen: chosen.is_some(),
+            // Two slashes would make a link of the name of another machine (RFC 3986 §4.2).
+            path: format!("/{}", parts.uri.path().trim_start_matches(['/', '\\'])),
+            query,
+            tls: parts.extensions.get::<Peer>().is_some_and(|peer| peer.tls),
+        }
+    }
+
+    /// The session of who asks, when they signed in.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        self.visitor.session()
+    }
+
+    /// Every value of the query, as it came.
+    pub fn query(&self) -> &[(String, String)] {
+        &self.query
+    }
+
     /// A value of the query; empty when it is not there.
     pub fn value(&self, key: &str) -> &str {
         self.query.iter().find(|(k, _)| k == key).map_or("", |(_, v)| v.trim())
@@ -73,40 +116,31 @@ impl Asked {
         self.with(LANGUAGE_KEY, self.language.other().code())
     }
 
-    /// The address of the box as its reader typed it, `http://host` or `https://host`.
-    pub fn origin(&self) -> Cow<'static, str> {
-        let scheme = if self.tls { "https" } else { "http" };
-        self.host.as_ref().map_or("http://preau".into(), |host| format!("{scheme}://{host}").into())
+    /// Keeps a language that was just chosen.
+    pub fn language_cookie(&self) -> Option<HeaderValue> {
+        let code = self.chosen.then(|| self.language.code())?;
+        let cookie =
+            format!("{LANGUAGE_KEY}={code}; Path=/; Max-Age={A_YEAR_SECONDS}; SameSite=Lax");
+        HeaderValue::from_str(&cookie).ok()
+    }
+
+    /// The address of the box as its reader typed it.
+    pub fn origin(&self) -> String {
+        let host = self.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("preau");
+        format!("{}://{host}", if self.tls { "https" } else { "http" })
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Asked {
+impl FromRequestParts<Arc<Shared>> for Asked {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let raw = parts.uri.query().unwrap_or_default();
-        let raw = raw.get(..raw.len().min(MAX_QUERY_BYTES)).unwrap_or_default();
-        let query: Vec<_> = form_urlencoded::parse(raw.as_bytes()).into_owned().collect();
-        let chosen = query
-            .iter()
-            .find(|(key, _)| key == LANGUAGE_KEY)
-            .and_then(|(_, code)| Language::of_code(code));
-        let host = parts.headers.get("host").and_then(|h| h.to_str().ok());
-        Ok(Self {
-            language: chosen.unwrap_or_else(|| Language::wanted(&parts.headers)),
-            chosen: chosen.is_some() && is_opened(&parts.headers),
-            // Two slashes would make a link of the name of another machine (RFC 3986 §4.2).
-            path: format!("/{}", parts.uri.path().trim_start_matches(['/', '\\'])),
-            query,
-            host: host.map(str::to_owned),
-            tls: parts.extensions.get::<Peer>().is_some_and(|peer| peer.tls),
-        })
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Infallible> {
+        let now = Timestamp::now();
+        Ok(Self::of(parts, shared.access.visitor(&parts.headers, now), now))
     }
-}
-
-/// Is a page being opened? What a script fetches (Fetch Metadata) chooses for nobody.
-fn is_opened(headers: &http::HeaderMap) -> bool {
-    headers.get("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
 }
 
 /// Renders a page. A page that cannot be rendered is an error of ours, said plainly.
@@ -120,54 +154,52 @@ pub fn page(asked: &Asked, status: StatusCode, template: &impl Template) -> Resp
     };
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
-    let fields = response.headers_mut();
+    of_pages(response.headers_mut());
+    if let Some(cookie) = asked.language_cookie() {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// What every page says beside its text.
+pub fn of_pages(fields: &mut HeaderMap) {
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     fields.insert(CONTENT_SECURITY_POLICY, POLICY);
     fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     fields.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     fields.insert(VARY, HeaderValue::from_static("accept-language, cookie"));
-    if asked.chosen {
-        let code = asked.language.code();
-        let cookie =
-            format!("{LANGUAGE_KEY}={code}; Path=/; Max-Age={A_YEAR_SECONDS}; SameSite=Lax");
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            fields.insert(SET_COOKIE, cookie);
-        }
-    }
-    response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn asked(uri: &str) -> Asked {
-        let (mut parts, ()) =
-            axum::http::Request::builder().uri(uri).body(()).unwrap().into_parts();
-        Asked::from_request_parts(&mut parts, &()).await.unwrap()
+    fn asked(uri: &str) -> Asked {
+        let (parts, ()) = axum::http::Request::builder().uri(uri).body(()).unwrap().into_parts();
+        Asked::of(&parts, Visitor::Anyone, Timestamp::UNIX_EPOCH)
     }
 
-    #[tokio::test]
-    async fn an_address_changes_one_value_and_keeps_the_others() {
-        let asked = asked("/recherche?q=a%26b+c&page=2&lang=en").await;
+    #[test]
+    fn an_address_changes_one_value_and_keeps_the_others() {
+        let asked = asked("/recherche?q=a%26b+c&page=2&lang=en");
         assert_eq!((asked.value("q"), asked.number("page")), ("a&b c", 2));
         assert_eq!(asked.with("page", "3"), "/recherche?q=a%26b+c&page=3");
         assert_eq!(asked.with("page", ""), "/recherche?q=a%26b+c");
         assert_eq!(asked.switch(), "/recherche?q=a%26b+c&page=2&lang=fr");
     }
 
-    #[tokio::test]
-    async fn no_address_makes_a_link_that_leaves_the_box() {
+    #[test]
+    fn no_address_makes_a_link_that_leaves_the_box() {
         for uri in ["//evil.example/x", "///evil.example/x", "/\\evil.example/x"] {
             let Ok(uri) = uri.parse::<axum::http::Uri>() else { continue };
-            assert_eq!(asked(&uri.to_string()).await.switch(), "/evil.example/x?lang=en");
+            assert_eq!(asked(&uri.to_string()).switch(), "/evil.example/x?lang=en");
         }
     }
 
-    #[tokio::test]
-    async fn a_query_that_makes_no_sense_is_as_none() {
-        let asked = asked(&format!("/?page=-4&x={}", "y".repeat(10_000))).await;
+    #[test]
+    fn a_query_that_makes_no_sense_is_as_none() {
+        let asked = asked(&format!("/?page=-4&x={}", "y".repeat(10_000)));
         assert_eq!(asked.number("page"), 1);
         assert_eq!(asked.language, Language::French);
     }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::fold;
 use crate::{
-    access::{Reader, Right, right},
+    access::{Right, Visitor},
     catalogue::{Holding, Holdings, SourceState},
     store::{BlobId, Sidecar},
 };
@@ -28,19 +28,27 @@ pub struct Book {
     pub holding: Arc<Holding>,
     /// Packages that can be read, one a media type, the best to read first.
     pub packages: Vec<Arc<Sidecar>>,
+    /// No source names it: what is known of it is what its package says.
+    unnamed: bool,
     /// The catalogue knows every source's answer and it is in none.
     withdrawn: bool,
 }
 
 impl Book {
-    /// May it be read now?
-    pub fn right(&self, now: Timestamp) -> Right {
-        if self.withdrawn { Right::Withdrawn } else { right(Reader::Anyone, &self.holding, now) }
+    /// May this visitor read it now?
+    pub fn right(&self, visitor: &Visitor, now: Timestamp) -> Right {
+        match visitor {
+            Visitor::Nobody => Right::SignIn,
+            _ if self.withdrawn => Right::Withdrawn,
+            // Its subscriptions are unknown: anyone's on a box without sign-in, nobody's else.
+            Visitor::Session(_) if self.unnamed => Right::ListTooOld(None),
+            visitor => visitor.right(&self.holding, now),
+        }
     }
 
-    /// Is a package here, and may it be lent?
-    pub fn is_lent(&self, now: Timestamp) -> bool {
-        !self.packages.is_empty() && self.right(now).is_lent()
+    /// Is a package here, and may it be lent to this visitor?
+    pub fn is_lent(&self, visitor: &Visitor, now: Timestamp) -> bool {
+        !self.packages.is_empty() && self.right(visitor, now).is_lent()
     }
 
     /// The package that the reader opens.
@@ -58,6 +66,8 @@ pub struct Shelf {
     pub sources: Vec<SourceState>,
     by_slug: HashMap<String, usize>,
     by_blob: HashMap<BlobId, Vec<usize>>,
+    /// Moments at which a subscription or an offer begins or ends, sorted.
+    changes: Vec<Timestamp>,
 }
 
 impl Shelf {
@@ -97,12 +107,13 @@ impl Shelf {
         }
         let withdrawn = speaks_for_all(&holdings.sources);
         let held = holdings.all.iter().enumerate().map(|(place, holding)| {
-            book(holding.clone(), of_holding.remove(&place).unwrap_or_default(), false)
+            Arc::new(book(holding.clone(), of_holding.remove(&place).unwrap_or_default()))
         });
         let mut books: Vec<Arc<Book>> = held.collect();
         books.extend(orphans.into_values().filter_map(|packages| {
             let holding = Arc::new(described(packages.first()?));
-            Some(book(holding, packages, withdrawn))
+            let book = book(holding, packages);
+            Some(Arc::new(Book { unnamed: true, withdrawn, ..book }))
         }));
         books.sort_by_cached_key(|b| (fold::fold(&b.holding.title), b.slug.clone()));
         Self::indexed(books, holdings.sources.clone(), all)
@@ -123,12 +134,14 @@ impl Shelf {
             }
         }
         let by_slug = books.iter().enumerate().map(|(n, b)| (b.slug.clone(), n)).collect();
-        Self { books, sources, by_slug, by_blob }
-    }
-
-    /// Has every source answered once? Then what none of them names is no longer the school's.
-    pub fn speaks_for_all(&self) -> bool {
-        speaks_for_all(&self.sources)
+        let moments = books.iter().flat_map(|book| {
+            let licences = book.holding.licences.iter().flat_map(|l| [l.from, l.until]);
+            licences.chain(book.holding.offers.iter().map(|offer| offer.until)).flatten()
+        });
+        let mut changes: Vec<_> = moments.collect();
+        changes.sort_unstable();
+        changes.dedup();
+        Self { books, sources, by_slug, by_blob, changes }
     }
 
     /// A book by the last part of its address.
@@ -136,11 +149,30 @@ impl Shelf {
         self.by_slug.get(slug).and_then(|place| self.books.get(*place))
     }
 
-    /// The book that a package belongs to; of several, one that may be read now.
-    pub fn book_of(&self, blob: &BlobId, now: Timestamp) -> Option<&Arc<Book>> {
-        let mut books = self.by_blob.get(blob)?.iter().filter_map(|place| self.books.get(*place));
-        let first = books.clone().next();
-        books.find(|book| book.right(now).is_lent()).or(first)
+    /// The book that a package belongs to, and the visitor's right to it; of several, one that
+    /// may be read now.
+    pub fn book_of(
+        &self,
+        blob: &BlobId,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> Option<(&Arc<Book>, Right)> {
+        let books = self.by_blob.get(blob)?.iter().filter_map(|place| self.books.get(*place));
+        let mut first = None;
+        for book in books {
+            let right = book.right(visitor, now);
+            if right.is_lent() {
+                return Some((book, right));
+            }
+            first = first.or(Some((book, right)));
+        }
+        first
+    }
+
+    /// The next moment at which some right begins or ends by itself.
+    pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let place = self.changes.partition_point(|change| *change <= now);
+        self.changes.get(place).copied()
     }
 
     /// Subjects, with how many books each has, by name.
@@ -161,12 +193,12 @@ fn speaks_for_all(sources: &[SourceState]) -> bool {
     !sources.is_empty() && sources.iter().all(|s| s.good_at.is_some())
 }
 
-fn book(holding: Arc<Holding>, mut packages: Vec<Arc<Sidecar>>, withdrawn: bool) -> Arc<Book> {
+fn book(holding: Arc<Holding>, mut packages: Vec<Arc<Sidecar>>) -> Book {
     packages.sort_by_key(|p| (reading_rank(&p.description.media_type), p.blob));
     let hash = BlobId(Sha256::digest(&holding.id).into()).to_string();
     let words = fold::slug(&holding.title, MAX_SLUG_WORDS_BYTES);
     let slug = format!("{words}-{}", &hash[..SLUG_HASH_DIGITS]);
-    Arc::new(Book { slug, holding, packages, withdrawn })
+    Book { slug, holding, packages, unnamed: false, withdrawn: false }
 }
 
 /// What reads best on a small screen comes first.
@@ -244,17 +276,18 @@ mod tests {
         let shelf = Shelf::of(&holdings, &packages, &packages);
         let titles: Vec<_> = shelf.books.iter().map(|b| b.holding.title.as_str()).collect();
         assert_eq!(titles, ["Algèbre", "Étude"]);
-        let book = shelf.book_of(&BlobId([1; 32]), Timestamp::UNIX_EPOCH).unwrap();
+        let book =
+            shelf.book_of(&BlobId([1; 32]), &Visitor::Anyone, Timestamp::UNIX_EPOCH).unwrap().0;
         assert_eq!(book.main().unwrap().blob, BlobId([2; 32]), "EPUB reads better than PDF");
         assert!(shelf.book(&book.slug).is_some());
-        assert!(book.is_lent(Timestamp::UNIX_EPOCH));
+        assert!(book.is_lent(&Visitor::Anyone, Timestamp::UNIX_EPOCH));
     }
 
     #[test]
     fn a_package_nobody_names_is_lent_until_every_source_has_spoken() {
         let packages = [package(1, "ark:/49591/z", "application/epub+zip")];
         let shelf = |sources| Shelf::of(&Holdings { all: vec![], sources }, &packages, &packages);
-        let lent = |shelf: Shelf| shelf.books[0].is_lent(Timestamp::UNIX_EPOCH);
+        let lent = |shelf: Shelf| shelf.books[0].is_lent(&Visitor::Anyone, Timestamp::UNIX_EPOCH);
         assert!(lent(shelf(vec![])));
         assert!(lent(shelf(vec![source(true), source(false)])));
         assert!(!lent(shelf(vec![source(true)])));
@@ -266,7 +299,7 @@ mod tests {
         let all = [package(1, "a", "application/epub+zip"), new[0].clone()];
         let shelf = Shelf::of(&Holdings::default(), &new, &all);
         assert_eq!(shelf.books.len(), 1);
-        assert!(shelf.book_of(&BlobId([1; 32]), Timestamp::UNIX_EPOCH).is_some());
+        assert!(shelf.book_of(&BlobId([1; 32]), &Visitor::Anyone, Timestamp::UNIX_EPOCH).is_some());
     }
 
     #[test]
@@ -300,7 +333,7 @@ mod tests {
         assert!(shelf.books.iter().all(|book| book.packages.len() == 1));
         let open = |second| {
             let now = Timestamp::from_second(second).unwrap();
-            shelf.book_of(&blob, now).unwrap().is_lent(now)
+            shelf.book_of(&blob, &Visitor::Anyone, now).unwrap().1.is_lent()
         };
         assert!(open(5) && open(15) && !open(25));
     }

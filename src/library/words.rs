@@ -135,15 +135,6 @@ impl<'a> Speech<'a> {
         self.format(id, Some(&values))
     }
 
-    /// A message whose values a script will put in: each stands there as `{name}`.
-    pub fn template(&self, id: &str, values: &[&'static str]) -> Cow<'a, str> {
-        let mut placeholders = FluentArgs::new();
-        for name in values {
-            placeholders.set(*name, format!("{{{name}}}"));
-        }
-        self.format(id, Some(&placeholders))
-    }
-
     fn format(&self, id: &str, values: Option<&FluentArgs<'_>>) -> Cow<'a, str> {
         let bundle = match self.language {
             Language::French => &self.words.french,
@@ -159,6 +150,13 @@ impl<'a> Speech<'a> {
     pub fn day(&self, moment: Timestamp) -> String {
         let form = if self.language == Language::French { "%d/%m/%Y" } else { "%-d %B %Y" };
         moment.to_zoned_datetime(self.words.zone.clone()).strftime(form).to_string()
+    }
+
+    /// A day of the calendar, with its name: `lundi 4 mai 2026`.
+    pub fn civil_day(&self, date: jiff::civil::Date) -> String {
+        let day = self.say(&date.strftime("weekday-%u").to_string());
+        let month = self.say(&date.strftime("month-%-m").to_string());
+        format!("{day} {} {month} {}", date.day(), date.year())
     }
 
     /// A day and an hour.

@@ -5,6 +5,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use preau::{
+    access::Access,
     catalogue::Holdings,
     config,
     library::Library,
@@ -30,28 +31,45 @@ pub struct Lender {
     store: Store,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Who may come in.
+    pub access: Access,
+    /// What the school holds.
+    pub holdings: watch::Sender<Arc<Holdings>>,
+    /// Where the mirror is.
+    pub progress: watch::Sender<Arc<Progress>>,
     _folder: TempDir,
-    _holdings: watch::Sender<Arc<Holdings>>,
-    _progress: watch::Sender<Arc<Progress>>,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Lender {
-    /// An empty library.
+    /// An empty library, for everyone.
     pub fn start() -> Self {
+        Self::start_with("[access]\nsign_in = \"off\"\n")
+    }
+
+    /// An empty library, with these settings beside its school's.
+    pub fn start_with(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let text =
-            "[school]\nuai = \"0510035L\"\nname = \"Lycée d'essai\"\n[access]\nsign_in = \"off\"\n";
-        let (config, _) = config::Config::parse("test", text).unwrap();
+        let school = "[school]\nuai = \"0510035L\"\nname = \"Lycée d'essai\"\n";
+        let (config, _) = config::Config::parse("test", &format!("{school}{settings}")).unwrap();
         let path = folder.path().join("data");
         let keep_replaced = Duration::from_hours(1);
         let store =
             Store::open(StoreOptions { path, quota: None, reserve: 0, keep_replaced }).unwrap();
         let (holdings, progress) = (watch::Sender::default(), watch::Sender::default());
         let runtime = tokio::runtime::Runtime::new().unwrap();
+        let access = Access::open(
+            &config.school,
+            &config.access,
+            &config.https,
+            &config.network,
+            store.clone(),
+        )
+        .unwrap();
         let library = Library::new(
             &config.school,
             &config.library,
+            access.clone(),
             store.clone(),
             holdings.subscribe(),
             progress.subscribe(),
@@ -67,14 +85,7 @@ impl Lender {
         let until_dropped = token.clone();
         runtime.spawn(async move { run.run(until_dropped).await });
         runtime.spawn(serve(listener, library, places, tracker, token));
-        Self {
-            store,
-            address,
-            _folder: folder,
-            _holdings: holdings,
-            _progress: progress,
-            _runtime: runtime,
-        }
+        Self { store, address, access, holdings, progress, _folder: folder, _runtime: runtime }
     }
 
     /// Stores a package and waits until it is lent.

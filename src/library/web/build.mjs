@@ -7,11 +7,11 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 
 // Modules: NAME.ts becomes NAME-HASH.js; what several need becomes a chunk they share.
-const MODULES = ["reader", "reader.css"];
+const MODULES = ["reader", "reader.css", "search", "shelf", "pass", "print"];
 // Classic scripts, whole in one file: for frames and workers that load no module.
-const CLASSIC = ["start", "takehome-book", "takehome-worker", "emporter"];
+const CLASSIC = [];
 // Classic scripts whose address never changes (a service worker is known by its own).
-const STABLE = ["sw"];
+const STABLE = [];
 // Files taken as they are, under the name that the manifest gives them.
 const COPIED = {};
 

@@ -1,0 +1,53 @@
+//! What stands around every page: the school's name, the way to one's own things, the languages.
+
+use super::{Shared, assets, request::Asked};
+use crate::access::Visitor;
+
+/// The frame of a page.
+#[derive(Debug)]
+pub struct Shell<'a> {
+    /// The school's name.
+    pub school: &'a str,
+    /// This page in the other language.
+    pub switch: String,
+    /// Where to sign in, when nobody did and one must.
+    pub sign_in: Option<String>,
+    /// Somebody signed in.
+    pub signed_in: bool,
+    /// May make codes and class moments.
+    pub teaches: bool,
+    /// May see the indicators.
+    pub counts: bool,
+}
+
+impl<'a> Shell<'a> {
+    /// The frame of the page that is asked for.
+    pub fn of(shared: &'a Shared, asked: &Asked) -> Self {
+        let nobody = matches!(asked.visitor, Visitor::Nobody);
+        let role = asked.session().map(|session| session.person.role);
+        Self {
+            school: &shared.school,
+            switch: asked.switch(),
+            sign_in: nobody.then(|| sign_in_at(&asked.with("", ""))),
+            signed_in: role.is_some(),
+            teaches: role.is_some_and(|role| role.teaches()),
+            counts: role.is_some_and(|role| role.sees_indicators()),
+        }
+    }
+}
+
+impl Shell<'_> {
+    /// The address of one of our scripts or styles.
+    pub fn asset(&self, name: &str) -> String {
+        assets::asset(name)
+    }
+}
+
+/// Where to sign in to come back to `path`.
+pub fn sign_in_at(path: &str) -> String {
+    if path == "/" || path.starts_with("/connexion") {
+        return "/connexion".to_owned();
+    }
+    let back: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
+    format!("/connexion?retour={back}")
+}

@@ -1,0 +1,3 @@
+import { showResume } from "./shelf/resume";
+
+showResume(document);
