@@ -106,6 +106,7 @@ fn exit(error: &DaemonError) -> Exit {
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)
         | DaemonError::Certificate(_)
+        | DaemonError::Acme(_)
         | DaemonError::NoHttpsSocket
         | DaemonError::Catalogue(_)
         | DaemonError::Mirror(_)

@@ -6,7 +6,7 @@ use crate::{
     control::socket::SocketError,
     library::LibraryError,
     mirror::MirrorError,
-    net::{certificate::CertificateError, listen::ListenError},
+    net::{acme::AcmeError, certificate::CertificateError, listen::ListenError},
     store::StoreError,
 };
 
@@ -34,6 +34,9 @@ pub enum DaemonError {
     /// The certificate.
     #[error("https.certificate and https.key are of no use: {0}")]
     Certificate(#[from] CertificateError),
+    /// The authority's part of the settings, or the folder of its keys.
+    #[error("https.acme cannot be set up: {0}")]
+    Acme(#[from] AcmeError),
     /// HTTPS without a socket.
     #[error(
         "https.name is set and nothing listens for it: \

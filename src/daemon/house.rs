@@ -45,8 +45,8 @@ pub(super) struct House {
 impl House {
     /// Opens and checks everything. Blocking.
     pub(super) fn open(config: Config, file: Option<PathBuf>) -> Result<Self, DaemonError> {
-        let secure = Secure::open(&config.https)?;
         let store = Store::open(StoreOptions::of(&config.store))?;
+        let secure = Secure::open(&config)?;
         let catalogue =
             Catalogue::open(&config.school, &config.catalogue, &config.network, store.clone())?;
         let asked = catalogue.clone();

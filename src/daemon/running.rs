@@ -99,6 +99,8 @@ impl Tasks {
         });
         let certified = house.clone();
         tasks.supervised("certificate", move |token| secure::watch(certified.clone(), token));
+        let renewed = house.clone();
+        tasks.supervised("renewal", move |token| secure::renew(renewed.clone(), token));
         let places = Arc::new(Semaphore::new(house.config().network.max_connections));
         let mut https_addresses = Vec::new();
         match https {

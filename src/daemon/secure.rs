@@ -1,4 +1,5 @@
-//! The box's name and its certificate: opened at the start, read again when the files change.
+//! The box's name and its certificate: given by the region, and read again when its files change;
+//! or obtained from an authority.
 
 use std::{
     path::Path,
@@ -9,17 +10,20 @@ use std::{
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::house::House;
+use super::{DaemonError, house::House};
 use crate::{
-    config::Https,
+    config::{Config, Https},
     control::protocol::HttpsLine,
     net::{
+        acme::{Acme, AcmeError},
         certificate::{Certificate, CertificateError, Files},
         front::Origin,
         tls::Certificates,
     },
 };
 
+/// Folder of the data for keys and certificates.
+const CERTIFICATES: &str = "certs";
 /// The files of the region are looked at so often, beside every reload.
 const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Before the end of a certificate given by the region, someone must hear of it.
@@ -30,6 +34,8 @@ const WARN_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
 pub(super) struct Secure {
     pub(super) name: String,
     pub(super) certificates: Certificates,
+    /// Where it comes from when the region gives none.
+    acme: Option<Acme>,
     /// What was read last.
     files: Mutex<Option<Files>>,
     /// Known once a port is open.
@@ -40,17 +46,44 @@ pub(super) struct Secure {
 
 impl Secure {
     /// `None` when the box has no name. Files that are given must be good. Blocking.
-    pub(super) fn open(https: &Https) -> Result<Option<Self>, CertificateError> {
+    pub(super) fn open(config: &Config) -> Result<Option<Self>, DaemonError> {
+        let https = &config.https;
         let Some(name) = &https.name else { return Ok(None) };
+        let settings = https.acme.as_ref().filter(|_| given(https).is_none());
+        let folder = config.store.path.join(CERTIFICATES);
+        let acme = settings.map(|settings| Acme::open(name, settings, &config.network, folder));
         let secure = Self {
             name: name.clone(),
+            acme: acme.transpose()?,
             certificates: Certificates::default(),
             files: Mutex::default(),
             origin: Mutex::default(),
             trouble: Mutex::default(),
         };
         secure.reread(https)?;
+        match secure.acme.as_ref().map(Acme::kept) {
+            Some(Some(kept)) => {
+                tracing::info!(name, until = %kept.ends, "the certificate kept is used");
+                secure.certificates.put(kept);
+            }
+            Some(None) => tracing::warn!(
+                name,
+                "no certificate yet: HTTPS answers once the authority gave one"
+            ),
+            None => {}
+        }
         Ok(Some(secure))
+    }
+
+    /// Has the authority renew the certificate in time, until cancelled.
+    async fn renew(&self, token: CancellationToken) {
+        let Some(acme) = &self.acme else { return token.cancelled().await };
+        let told = |error: Option<&AcmeError>| self.troubled(error.map(ToString::to_string));
+        acme.keep(&self.certificates, told, token).await;
+    }
+
+    fn troubled(&self, by: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = by;
     }
 
     /// Reads the region's files, and takes them when they changed and are good. A bad one changes
@@ -58,8 +91,7 @@ impl Secure {
     pub(super) fn reread(&self, https: &Https) -> Result<bool, CertificateError> {
         let Some((chain, key)) = given(https) else { return Ok(false) };
         let taken = self.take(chain, key);
-        let trouble = taken.as_ref().err().map(ToString::to_string);
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.troubled(taken.as_ref().err().map(ToString::to_string));
         taken
     }
 
@@ -110,6 +142,14 @@ fn concern(certificate: &Certificate, now: Timestamp) {
         tracing::warn!("{concern}");
     } else if certificate.ends.duration_since(now).unsigned_abs() < WARN_BEFORE {
         tracing::warn!(until = %certificate.ends, "the certificate ends soon");
+    }
+}
+
+/// Keeps the certificate obtained from an authority valid.
+pub(super) async fn renew(house: Arc<House>, token: CancellationToken) {
+    match &house.secure {
+        Some(secure) => secure.renew(token).await,
+        None => token.cancelled().await,
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Not here: what is asked or answered. Rooms below decide that.
 
+pub mod acme;
 pub mod body;
 pub mod certificate;
 pub mod client;
