@@ -42,7 +42,7 @@ pub use self::{
         Entered, HelpCode, PassState, Proof, Revoke,
     },
     person::{Assigned, Person, Role},
-    rights::{Reader, Right, right},
+    rights::{Reader, Right, ends, right},
     session::{Session, Visitor, Way},
 };
 use crate::{

@@ -92,6 +92,32 @@ pub fn right(reader: Reader<'_>, holding: &Holding, now: Timestamp) -> Right {
     }
 }
 
+/// The first moment at which a right that is granted now is sure no longer to be, when one is
+/// known: the end of the last subscription that grants it, or of the person's list where it is
+/// given to persons one by one.
+pub fn ends(reader: Reader<'_>, holding: &Holding, now: Timestamp) -> Option<Timestamp> {
+    let (role, assigned) = match reader {
+        Reader::Nobody => return Some(now),
+        Reader::Anyone => (Role::Pupil, &Assigned::ByRole),
+        Reader::Person(person, _, assigned) => (person.role, assigned),
+    };
+    if holding.licences.is_empty() {
+        let ends: Option<Vec<_>> = holding.offers.iter().map(|offer| offer.until).collect();
+        return ends.and_then(|ends| ends.into_iter().max());
+    }
+    let of_list = match assigned {
+        Assigned::Known { until, .. } => Some(*until),
+        Assigned::ByRole | Assigned::Unknown => None,
+    };
+    let grants = |l: &&Licence| is_for(l, role) && has_begun(l, now) && !has_ended(l, now);
+    let end = |l: &Licence| match (l.until, of_list.filter(|_| l.individual)) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    let ends: Option<Vec<_>> = holding.licences.iter().filter(grants).map(end).collect();
+    ends.map(|ends| ends.into_iter().max().unwrap_or(now))
+}
+
 fn given(assigned: &Assigned, holding: &Holding, now: Timestamp) -> Right {
     match assigned {
         Assigned::ByRole => Right::Granted,
@@ -160,6 +186,25 @@ mod tests {
         assert_eq!(right(&held, at(15)), Right::From(at(20)));
         assert_eq!(right(&held, at(25)), Right::Granted);
         assert_eq!(right(&held, at(31)), Right::Expired(at(30)));
+    }
+
+    #[test]
+    fn a_granted_right_ends_with_the_last_licence_or_the_persons_own_list() {
+        let held = holding(vec![licence(0, 20, &[]), licence(5, 30, &[]), licence(40, 50, &[])]);
+        let end = |reader, held: &Holding, now| ends(reader, held, at(now));
+        assert_eq!(end(Reader::Anyone, &held, 10), Some(at(30)));
+        assert_eq!(end(Reader::Anyone, &held, 35), Some(at(35)), "nothing is granted");
+        assert_eq!(end(Reader::Nobody, &held, 10), Some(at(10)));
+        let one_by_one = |licence| Licence { individual: true, ..licence };
+        let held = holding(vec![one_by_one(licence(0, 30, &[]))]);
+        let uai: Uai = "0510035L".parse().unwrap();
+        let person =
+            Person { id: "x".into(), role: Role::Pupil, uais: vec![uai.clone()], classes: vec![] };
+        let names = std::collections::BTreeSet::new();
+        let list = Assigned::Known { names, until: at(20) };
+        assert_eq!(end(Reader::Person(&person, &uai, &list), &held, 10), Some(at(20)));
+        let endless = Licence { until: None, ..licence(0, 1, &[]) };
+        assert_eq!(end(Reader::Person(&person, &uai, &list), &holding(vec![endless]), 10), None);
     }
 
     #[test]

@@ -75,10 +75,15 @@ pub enum Visitor {
 impl Visitor {
     /// May this holding be lent to them now?
     pub fn right(&self, holding: &Holding, now: Timestamp) -> Right {
+        right(self.reader(), holding, now)
+    }
+
+    /// As rights know them.
+    pub fn reader(&self) -> Reader<'_> {
         match self {
-            Self::Nobody => right(Reader::Nobody, holding, now),
-            Self::Anyone => right(Reader::Anyone, holding, now),
-            Self::Session(session) => session.right(holding, now),
+            Self::Nobody => Reader::Nobody,
+            Self::Anyone => Reader::Anyone,
+            Self::Session(s) => Reader::Person(&s.person, &s.school, &s.assigned),
         }
     }
 

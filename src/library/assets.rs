@@ -50,6 +50,15 @@ pub fn asset(name: &str) -> String {
     format!("{ROOT}{file}")
 }
 
+/// The addresses of all files of the build that a page may ask for.
+pub fn files() -> impl Iterator<Item = String> {
+    let is_served = |name: &Cow<'static, str>| {
+        let hidden = name == "manifest.json" || name.ends_with("LEGAL.txt") || name == "sw.js";
+        !hidden && !CODINGS.iter().any(|(_, end)| name.ends_with(end))
+    };
+    Dist::iter().filter(is_served).map(|name| format!("{ROOT}{name}"))
+}
+
 /// `/static/web/{file}`.
 pub async fn serve(Path(file): Path<String>, headers: HeaderMap) -> Response<Body> {
     send(&file, &headers, IMMUTABLE)

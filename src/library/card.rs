@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use super::{arrival, shelf::Book, words::Speech};
-use crate::{access::Right, mirror::Progress};
+use crate::{
+    access::{Reader, Right, ends},
+    mirror::Progress,
+};
 
 /// A book in a list.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ impl Card {
     pub fn of(
         book: &Book,
         right: Right,
+        reader: Reader<'_>,
         progress: &Progress,
         say: &Speech<'_>,
         now: Timestamp,
@@ -58,21 +62,11 @@ impl Card {
             cover: lent.map(|package| format!("/p/{}/cover", package.blob)),
             blob: lent.map(|package| package.blob.to_string()).unwrap_or_default(),
             until: lent
-                .and_then(|_| ends(book, now))
+                .and_then(|_| ends(reader, &book.holding, now))
                 .map(|end| say.say_with("card-until", "date", say.day(end)).into_owned()),
             state: State::of(book, right, progress, say),
         }
     }
-}
-
-/// When it stops being lent: the last moment of the subscriptions that are valid now, unless one
-/// has no end.
-fn ends(book: &Book, now: Timestamp) -> Option<Timestamp> {
-    let valid = book.holding.licences.iter().filter(|l| {
-        l.from.is_none_or(|from| from <= now) && l.until.is_none_or(|until| now < until)
-    });
-    let ends: Option<Vec<_>> = valid.map(|licence| licence.until).collect();
-    ends?.into_iter().max()
 }
 
 impl State {

@@ -23,6 +23,7 @@ mod search_page;
 mod shelf;
 mod shelf_page;
 mod shell;
+mod takehome;
 mod tables;
 mod words;
 

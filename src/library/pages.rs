@@ -27,12 +27,15 @@ use super::{
     shelf::Book,
     shelf_page,
     shell::Shell,
+    takehome,
     words::Speech,
 };
 use crate::catalogue::Holding;
 
-const STYLE: &str = include_str!("assets/style.css");
-const ICON: &str = include_str!("assets/icon.svg");
+/// The style of every page.
+pub const STYLE: &str = include_str!("assets/style.css");
+/// The roof.
+pub const ICON: &str = include_str!("assets/icon.svg");
 
 /// The routes of every page.
 pub fn router(shared: Arc<Shared>) -> Router {
@@ -50,6 +53,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/static/style.css", get(|| async { asset(STYLE, "text/css; charset=utf-8") }))
         .route("/static/icon.svg", get(|| async { asset(ICON, "image/svg+xml") }))
         .route("/favicon.ico", get(|| async { asset(ICON, "image/svg+xml") }))
+        .merge(takehome::router())
         .merge(portal::router())
         .fallback(unknown)
         .with_state(shared)
@@ -73,6 +77,7 @@ struct BookPage<'a> {
     online: Option<String>,
     read: Option<String>,
     downloads: Vec<Download>,
+    takehome: Option<takehome::Offered>,
     moment: Option<MomentForm>,
     description: Option<&'a str>,
     facts: Vec<(String, String)>,
@@ -131,6 +136,9 @@ async fn book(
         card,
         explain,
         online,
+        takehome: read
+            .as_ref()
+            .and_then(|_| takehome::Offered::of(book, asked.visitor.reader(), &say, asked.now)),
         read,
         moment,
         downloads: if lent { downloads(book, &say) } else { Vec::new() },

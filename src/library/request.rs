@@ -70,7 +70,7 @@ impl Asked {
             visitor,
             now,
             headers: parts.headers.clone(),
-            chosen: chosen.is_some(),
+            chosen: chosen.is_some() && is_opened(&parts.headers),
             // Two slashes would make a link of the name of another machine (RFC 3986 §4.2).
             path: format!("/{}", parts.uri.path().trim_start_matches(['/', '\\'])),
             query,
@@ -141,6 +141,11 @@ impl FromRequestParts<Arc<Shared>> for Asked {
         let now = Timestamp::now();
         Ok(Self::of(parts, shared.access.visitor(&parts.headers, now), now))
     }
+}
+
+/// Is a page being opened? What a script fetches (Fetch Metadata) chooses for nobody.
+fn is_opened(headers: &http::HeaderMap) -> bool {
+    headers.get("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
 }
 
 /// Renders a page. A page that cannot be rendered is an error of ours, said plainly.

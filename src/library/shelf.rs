@@ -144,6 +144,11 @@ impl Shelf {
         Self { books, sources, by_slug, by_blob, changes }
     }
 
+    /// Has every source answered once? Then what none of them names is no longer the school's.
+    pub fn speaks_for_all(&self) -> bool {
+        speaks_for_all(&self.sources)
+    }
+
     /// A book by the last part of its address.
     pub fn book(&self, slug: &str) -> Option<&Arc<Book>> {
         self.by_slug.get(slug).and_then(|place| self.books.get(*place))

@@ -118,7 +118,8 @@ fn render(shared: &Shared, asked: &Asked, view: &View, progress: &Progress) -> S
 
 /// A book as its reader sees it in a list.
 pub fn card(book: &Book, asked: &Asked, progress: &Progress, say: &Speech<'_>) -> Card {
-    Card::of(book, book.right(&asked.visitor, asked.now), progress, say, asked.now)
+    let right = book.right(&asked.visitor, asked.now);
+    Card::of(book, right, asked.visitor.reader(), progress, say, asked.now)
 }
 
 fn chips(shelf: &Shelf) -> Vec<Chip> {

@@ -34,6 +34,18 @@ impl<'a> Shell<'a> {
             counts: role.is_some_and(|role| role.sees_indicators()),
         }
     }
+
+    /// The same, saying nothing of who asks: for pages that a device keeps.
+    pub fn of_nobody(shared: &'a Shared, asked: &Asked) -> Self {
+        Self {
+            school: &shared.school,
+            switch: asked.switch(),
+            sign_in: None,
+            signed_in: false,
+            teaches: false,
+            counts: false,
+        }
+    }
 }
 
 impl Shell<'_> {

@@ -135,6 +135,15 @@ impl<'a> Speech<'a> {
         self.format(id, Some(&values))
     }
 
+    /// A message whose values a script will put in: each stands there as `{name}`.
+    pub fn template(&self, id: &str, values: &[&'static str]) -> Cow<'a, str> {
+        let mut placeholders = FluentArgs::new();
+        for name in values {
+            placeholders.set(*name, format!("{{{name}}}"));
+        }
+        self.format(id, Some(&placeholders))
+    }
+
     fn format(&self, id: &str, values: Option<&FluentArgs<'_>>) -> Cow<'a, str> {
         let bundle = match self.language {
             Language::French => &self.words.french,

@@ -4,7 +4,9 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod browser;
+pub mod door;
 pub mod http;
+pub mod idp;
 pub mod origin;
 pub mod samples;
 pub mod school_box;

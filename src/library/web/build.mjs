@@ -9,9 +9,9 @@ import * as esbuild from "esbuild";
 // Modules: NAME.ts becomes NAME-HASH.js; what several need becomes a chunk they share.
 const MODULES = ["reader", "reader.css", "search", "shelf", "pass", "print"];
 // Classic scripts, whole in one file: for frames and workers that load no module.
-const CLASSIC = [];
+const CLASSIC = ["start", "takehome-book", "takehome-worker", "emporter"];
 // Classic scripts whose address never changes (a service worker is known by its own).
-const STABLE = [];
+const STABLE = ["sw"];
 // Files taken as they are, under the name that the manifest gives them.
 const COPIED = {};
 
