@@ -1,5 +1,7 @@
 //! The room that knows who asks, opened without pages, and one browser's cookies at it.
 
+use std::fs;
+
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use jiff::Timestamp;
 use preau::{
@@ -17,6 +19,9 @@ pub const UAI: &str = "0510035L";
 /// The registered address that people come back to.
 pub const SERVICE: &str = "https://retour.example.org/preau";
 
+/// The secret of the client `preau`.
+const SECRET: &str = "secret-of-preau";
+
 /// A box's `access`.
 #[derive(Debug)]
 pub struct Door {
@@ -25,15 +30,24 @@ pub struct Door {
 }
 
 impl Door {
-    /// A box of the school that signs in at `idp`; `ent` is its section of the settings.
+    /// A box of the school that trusts `idp`'s authority; `ent` is its section of the settings,
+    /// where `SECRET` stands for the file with the client secret.
     pub fn open(idp: &Idp, ent: &str) -> Self {
+        let line = format!("extra_authorities = [\"{}\"]", idp.authority.display());
+        Self::with(&line, ent)
+    }
+
+    /// The same, with one line of `[network]`.
+    pub fn with(network: &str, ent: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        fs::write(&secret, format!("{SECRET}\n")).unwrap();
+        let ent = ent.replace("SECRET", &secret.display().to_string());
         let settings = format!(
             "[school]\nuai = \"{UAI}\"\nname = \"Lycée d'essai\"\n\
              [network]\nallow_private = [\"127.0.0.0/8\", \"::1/128\"]\n\
-             extra_authorities = [\"{}\"]\n[store]\npath = \"{}/data\"\nreserve = \"10 MB\"\n\
+             {network}\n[store]\npath = \"{}/data\"\nreserve = \"10 MB\"\n\
              [access]\nservice = \"{SERVICE}\"\n{ent}\n",
-            idp.authority.display(),
             folder.path().display(),
         );
         let (config, _) = Config::parse("test", &settings).unwrap();
@@ -47,6 +61,14 @@ impl Door {
     pub fn cas(idp: &Idp) -> Self {
         Self::open(idp, &format!("[access.cas]\nurl = \"{}\"", idp.base))
     }
+}
+
+/// `[access.oidc]` for an issuer and one of the test's clients.
+pub fn oidc(issuer: &Url, client: &str) -> String {
+    let secret = if client == "preau" { "client_secret_file = \"SECRET\"\n" } else { "" };
+    format!(
+        "[access.oidc]\nissuer = \"{issuer}\"\nclient_id = \"{client}\"\nscopes = [\"ent\"]\n{secret}"
+    )
 }
 
 /// One browser, as the box sees it.

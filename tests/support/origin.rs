@@ -23,7 +23,16 @@ pub struct Origin {
     /// Where it listens.
     pub address: SocketAddr,
     documents: Documents,
-    runtime: tokio::runtime::Runtime,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+/// In the background: a test that is asynchronous itself may not wait for it.
+impl Drop for Origin {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Origin {
@@ -39,7 +48,7 @@ impl Origin {
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state(documents.clone());
         runtime.spawn(async move { axum::serve(listener, router).await });
-        Self { address, documents, runtime }
+        Self { address, documents, runtime: Some(runtime) }
     }
 
     /// Publishes a document.
