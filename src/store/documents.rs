@@ -3,6 +3,8 @@
 //! Each is one file, `checksum + newline + bytes`, replaced whole; a damaged one is told apart
 //! from an absent one only in the log, since its owner can do nothing but ask again.
 
+use std::path::{Path, PathBuf};
+
 use super::{Store, StoreError, durable};
 
 /// A larger document is not one.
@@ -52,15 +54,43 @@ impl Store {
         name
     }
 
-    fn document_path(&self, name: &str) -> Result<std::path::PathBuf, StoreError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let good = !name.is_empty()
-            && name.len() <= MAX_NAME_BYTES
-            && !name.starts_with('.')
-            && name.chars().all(plain);
-        if !good {
-            return Err(StoreError::DocumentName { name: name.chars().take(80).collect() });
-        }
+    /// Names of the kept documents that begin with `prefix`, sorted.
+    pub fn documents(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let mut names = names_in(&self.shared.layout.documents())?;
+        names.retain(|name| name.starts_with(prefix));
+        Ok(names)
+    }
+
+    /// Removes a document, or finds that it is gone.
+    pub fn forget_document(&self, name: &str) -> Result<(), StoreError> {
+        durable::remove(&self.document_path(name)?)?;
+        durable::sync_folder(&self.shared.layout.documents())
+    }
+
+    fn document_path(&self, name: &str) -> Result<PathBuf, StoreError> {
+        check_name(name)?;
         Ok(self.shared.layout.documents().join(name))
     }
+}
+
+/// May it name a file of the data folder?
+pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let good = !name.is_empty()
+        && name.len() <= MAX_NAME_BYTES
+        && !name.starts_with('.')
+        && name.chars().all(plain);
+    if good {
+        return Ok(());
+    }
+    Err(StoreError::DocumentName { name: name.chars().take(80).collect() })
+}
+
+/// Names of the files of a folder, sorted.
+pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let files = durable::files_of(folder)?;
+    let mut names: Vec<String> =
+        files.iter().filter_map(|f| f.file_name()?.to_str().map(str::to_owned)).collect();
+    names.sort();
+    Ok(names)
 }

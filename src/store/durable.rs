@@ -6,10 +6,16 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
 use super::StoreError;
+
+/// What the user's mask leaves of reading and writing for all, as files are made by default.
+const SHARED_MODE: u32 = 0o666;
+/// This user alone.
+const SECRET_MODE: u32 = 0o600;
 
 fn step() {
     fail::fail_point!("store::step");
@@ -78,7 +84,16 @@ fn create_folder(path: &Path) -> Result<(), StoreError> {
 /// Replaces a small file whole: after a crash it holds the old bytes or the new ones. `draft` is
 /// a path of the same disk that nobody reads.
 pub fn replace(path: &Path, draft: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let written = write_synced(draft, bytes).and_then(|()| rename(draft, path));
+    replace_with_mode(path, draft, bytes, SHARED_MODE)
+}
+
+/// The same for what this user alone may read.
+pub fn replace_secret(path: &Path, draft: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace_with_mode(path, draft, bytes, SECRET_MODE)
+}
+
+fn replace_with_mode(path: &Path, draft: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
+    let written = write_synced(draft, bytes, mode).and_then(|()| rename(draft, path));
     if written.is_err() {
         // The draft is worth nothing, and would take room on a disk that may be full.
         let _ = remove(draft);
@@ -87,12 +102,13 @@ pub fn replace(path: &Path, draft: &Path, bytes: &[u8]) -> Result<(), StoreError
     sync_folder(parent(path))
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     step();
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
+        .mode(mode)
         .open(path)
         .map_err(StoreError::io("create", path))?;
     file.write_all(bytes).map_err(StoreError::io("write", path))?;

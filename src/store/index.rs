@@ -43,6 +43,7 @@ struct Trees {
     db: sled::Db,
     packages: sled::Tree,
     lent: sled::Tree,
+    records: sled::Tree,
 }
 
 /// sled syncs when its last handle goes, and panics when the disk refuses.
@@ -125,7 +126,8 @@ impl Index {
                 .open()?;
             let packages = db.open_tree("packages")?;
             let lent = db.open_tree("lent")?;
-            let trees = Some(Trees { db, packages, lent });
+            let records = db.open_tree("records")?;
+            let trees = Some(Trees { db, packages, lent, records });
             Ok(Self { path: path.to_owned(), trees, distrusted: false })
         };
         // A lost tail segment panics inside sled.
@@ -142,7 +144,10 @@ impl Index {
     }
 
     fn readable(&self) -> Result<(), String> {
-        self.guarded(|i| i.packages.iter().chain(i.lent.iter()).try_for_each(|pair| pair.map(drop)))
+        self.guarded(|i| {
+            let mut all = i.packages.iter().chain(i.lent.iter()).chain(i.records.iter());
+            all.try_for_each(|pair| pair.map(drop))
+        })
     }
 
     fn written(mut self) -> Result<Self, String> {
@@ -214,6 +219,29 @@ impl Index {
     /// Records when a package was last lent.
     pub fn put_lending(&mut self, blob: &BlobId, at: Timestamp) -> Result<(), StoreError> {
         self.run(|i| i.lent.insert(blob.0, encode(&at))).map(drop)
+    }
+
+    /// The bytes of the first `most` records whose key begins with `prefix`.
+    pub fn records(&mut self, prefix: &[u8], most: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let values = |i: &Trees| i.records.scan_prefix(prefix).values().take(most).collect();
+        let values: Vec<sled::IVec> = self.run(values)?;
+        Ok(values.iter().map(|value| value.to_vec()).collect())
+    }
+
+    /// Writes records, or removes those without bytes, all or none; durable after
+    /// [`Index::barrier`].
+    pub fn change_records(
+        &mut self,
+        changes: &[(Vec<u8>, Option<&[u8]>)],
+    ) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(key.as_slice(), *value),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        self.run(|i| i.records.apply_batch(batch))
     }
 
     /// The last package that the scrub found whole.

@@ -64,6 +64,10 @@ impl Layout {
         self.root.join("documents")
     }
 
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
     }

@@ -14,8 +14,10 @@ mod index;
 mod layout;
 mod open;
 mod record;
+mod records;
 mod room;
 mod scrub;
+mod secrets;
 mod shelf;
 mod sidecar;
 
@@ -36,6 +38,7 @@ pub use self::{
     error::StoreError,
     incoming::Incoming,
     record::Ticket,
+    records::{MAX_RECORD_BYTES, RecordChange},
     room::Usage,
     scrub::{Scrub, ScrubStep, Verified},
     sidecar::{Description, Sidecar},
