@@ -4,10 +4,14 @@
 //! Not here: pages (`library`), what the school holds (`catalogue`). This room keeps an opaque
 //! identifier, a role and classes of a person, and nothing else.
 
+mod app_keys;
 mod asking;
 mod attempt;
 pub mod attributes;
+mod audit;
 pub mod cas;
+mod clock;
+mod codes;
 mod cookies;
 mod csrf;
 mod device;
@@ -15,28 +19,47 @@ mod ent;
 mod enter;
 mod error;
 mod help;
+mod journal;
+mod keys;
+mod lists;
 mod offered;
 mod oidc;
 mod own;
+mod pass;
+mod passes;
 mod person;
+mod proof;
+mod revocations;
 mod rights;
 mod secret;
 mod session;
 mod sessions;
+mod tend;
+mod term;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod throttle;
 mod xml;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use http::HeaderMap;
 use jiff::{Timestamp, tz::TimeZone};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
 use url::Url;
 
-use self::{attempt::Attempts, ent::Ent, secret::Seal, sessions::Sessions};
+use self::{
+    app_keys::AppKeys, attempt::Attempts, audit::Audit, clock::Clock, codes::Codes, ent::Ent,
+    journal::Journal, keys::Keys, lists::Lists, passes::Passes, proof::Used,
+    revocations::Revocations, secret::Seal, sessions::Sessions, throttle::Throttle,
+};
 pub use self::{
     attempt::local_path,
     csrf::same_origin,
     error::{AccessError, CodeError, PassError, SignInError},
+    help::MAX_CODES,
     offered::{
         About, AboutAppKey, AboutList, AboutPass, AboutSession, AuditLine, Begun, DeviceKey,
         Entered, HelpCode, PassState, Proof, Revoke,
@@ -46,13 +69,16 @@ pub use self::{
     session::{Session, Visitor, Way},
 };
 use crate::{
+    catalogue::PersonalSource,
     config::{self, SignIn, Uai},
     net::client::{Client, ClientOptions},
     store::{BlobId, Store},
 };
 
-/// How often what has ended is dropped.
-const SWEEP_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
+/// Persons whose lists are asked at once.
+const ASKED_AT_ONCE: usize = 8;
+/// What a capability's seal is for.
+const CAPABILITY: &str = "capability";
 
 /// The room. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -69,9 +95,25 @@ struct Inner {
     ent: Ent,
     /// Where people come back to from the ENT.
     registered: Url,
+    /// Where persons' lists are asked, when they are.
+    personal: Option<PersonalSource>,
+    asking: Semaphore,
+    clock: Clock,
     seal: Seal,
+    journal: Journal,
+    /// One writer of documents at a time.
+    writing: Mutex<()>,
     attempts: Mutex<Attempts>,
     sessions: RwLock<Sessions>,
+    keys: RwLock<Keys>,
+    passes: Mutex<Passes>,
+    challenges: Mutex<Used>,
+    revocations: Mutex<Revocations>,
+    codes: Mutex<Codes>,
+    throttle: Mutex<Throttle>,
+    audit: Mutex<Audit>,
+    lists: Mutex<Lists>,
+    app_keys: RwLock<AppKeys>,
 }
 
 /// A lock whose holder panicked still guards whole data here: every change is made in one step.
@@ -88,38 +130,68 @@ impl Access {
         network: &config::Network,
         store: Store,
     ) -> Result<Self, AccessError> {
+        Self::open_at(school, access, https, network, store, Timestamp::now())
+    }
+
+    fn open_at(
+        school: &config::School,
+        access: &config::Access,
+        https: &config::Https,
+        network: &config::Network,
+        store: Store,
+        now: Timestamp,
+    ) -> Result<Self, AccessError> {
         let zone = TimeZone::get(&school.timezone).map_err(|e| AccessError::TimeZone {
             name: school.timezone.clone(),
             reason: e.to_string(),
         })?;
+        let latest = journal::read::<Timestamp>(&store, journal::CLOCK).into_iter().next();
+        let personal = access.resource_list.clone();
         let inner = Inner {
             school: school.uai.clone(),
+            ent: ent(access, network)?,
+            registered: registered(access, https)?,
+            personal: personal.map(|list| PersonalSource::new(list, network.clone())),
+            asking: Semaphore::new(ASKED_AT_ONCE),
+            clock: Clock::new(latest, now),
+            seal: keys::seal(&store)?,
+            journal: Journal::default(),
+            writing: Mutex::default(),
+            attempts: Mutex::default(),
+            sessions: RwLock::default(),
+            keys: RwLock::new(Keys::open(&store, now)?),
+            passes: Mutex::new(Passes::of(journal::read(&store, journal::PASS))),
+            challenges: Mutex::default(),
+            revocations: Mutex::new(Revocations::open(&store)?),
+            codes: Mutex::new(Codes::of(journal::read(&store, journal::CODE))),
+            throttle: Mutex::default(),
+            audit: Mutex::new(Audit::open(&store, zone.clone(), now)?),
+            lists: Mutex::new(Lists::open(&store)?),
+            app_keys: RwLock::default(),
             zone,
             config: access.clone(),
             store,
-            ent: ent(access, network)?,
-            registered: registered(access, https)?,
-            seal: Seal::new(&rand::random::<[u8; 32]>()),
-            attempts: Mutex::default(),
-            sessions: RwLock::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let room = Self { inner: Arc::new(inner) };
+        room.take_up(now)?;
+        Ok(room)
     }
 
-    /// Drops what has ended, until cancelled.
-    pub async fn run(&self, token: CancellationToken) {
-        let mut ticks = tokio::time::interval(SWEEP_EVERY);
-        loop {
-            tokio::select! {
-                () = token.cancelled() => return,
-                _ = ticks.tick() => self.sweep(Timestamp::now()),
-            }
+    /// Takes up the sessions and reading apps of before. Blocking.
+    fn take_up(&self, now: Timestamp) -> Result<(), AccessError> {
+        let now = self.inner.clock.judged(now);
+        let mut kept: Vec<Session> = journal::read(&self.inner.store, journal::SESSION);
+        kept.retain(|session| !lock(&self.inner.revocations).covers_session(session));
+        for session in &mut kept {
+            session.assigned = self.assigned(&session.person.id, session.way, now);
         }
-    }
-
-    fn sweep(&self, now: Timestamp) {
-        lock(&self.inner.attempts).sweep(now);
-        self.sessions_mut().end_where(|session| session.until <= now);
+        *self.sessions_mut() = Sessions::of(kept);
+        let keys = AppKeys::open(&self.inner.store, |key| Session {
+            assigned: self.assigned(&key.person.id, Way::AppKey, now),
+            ..self.session_of_key(key)
+        })?;
+        *self.app_keys_mut() = keys;
+        Ok(())
     }
 
     /// Must readers sign in?
@@ -134,13 +206,12 @@ impl Access {
 
     /// Who asks, by the session's cookie or a reading app's key (HTTP Basic). *In memory.*
     pub fn visitor(&self, headers: &HeaderMap, now: Timestamp) -> Visitor {
-        let known = cookies::read(headers, cookies::SESSION)
-            .and_then(|cookie| self.sessions().of_cookie(cookie, now).cloned());
-        self.visitor_with(known)
+        self.visitor_with(self.recognised(headers, now))
     }
 
     /// Who asks for a resource of `blob` by the capability in its path. *In memory.*
     pub fn visitor_of(&self, blob: &BlobId, capability: &str, now: Timestamp) -> Visitor {
+        let now = self.inner.clock.judged(now);
         let known = capability.split_once('.').and_then(|(id, seal)| {
             let holds = self.inner.seal.holds(seal, CAPABILITY, &[id.as_bytes(), &blob.0]);
             holds.then(|| self.sessions().of_public_id(id, now).cloned()).flatten()
@@ -155,25 +226,30 @@ impl Access {
         format!("{id}.{}", self.inner.seal.of(CAPABILITY, &[id.as_bytes(), &blob.0]))
     }
 
-    fn visitor_with(&self, session: Option<Arc<Session>>) -> Visitor {
-        match session {
-            Some(session) => Visitor::Session(session),
-            None if self.required() => Visitor::Nobody,
-            None => Visitor::Anyone,
-        }
-    }
-
-    fn sessions(&self) -> std::sync::RwLockReadGuard<'_, Sessions> {
+    fn sessions(&self) -> RwLockReadGuard<'_, Sessions> {
         self.inner.sessions.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sessions_mut(&self) -> std::sync::RwLockWriteGuard<'_, Sessions> {
+    fn sessions_mut(&self) -> RwLockWriteGuard<'_, Sessions> {
         self.inner.sessions.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// What a capability's seal is for.
-const CAPABILITY: &str = "capability";
+    fn app_keys(&self) -> RwLockReadGuard<'_, AppKeys> {
+        self.inner.app_keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn app_keys_mut(&self) -> RwLockWriteGuard<'_, AppKeys> {
+        self.inner.app_keys.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.inner.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_keys(&self, keys: Keys) {
+        *self.inner.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+}
 
 fn ent(access: &config::Access, network: &config::Network) -> Result<Ent, AccessError> {
     let client = || {

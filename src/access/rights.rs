@@ -235,4 +235,81 @@ mod tests {
         let endless = free(vec![offer(Some(10)), offer(None)]);
         assert_eq!(right(&endless, at(20)), Right::Granted);
     }
+
+    fn person(role: Role, uai: &str) -> Person {
+        let uais = vec![uai.parse().unwrap()];
+        Person { id: "x".to_owned(), role, uais, classes: vec![] }
+    }
+
+    fn right_of(person: &Person, assigned: &Assigned, holding: &Holding, now: i64) -> Right {
+        let school = "0510035L".parse().unwrap();
+        super::right(Reader::Person(person, &school, assigned), holding, at(now))
+    }
+
+    #[test]
+    fn each_role_opens_what_is_for_its_public() {
+        let publics = ["ELEVE", "ENSEIGNANT", "DOCUMENTALISTE", "AUTRE PERSONNEL"];
+        let roles = [
+            (Role::Pupil, 0),
+            (Role::Teacher, 1),
+            (Role::Documentaliste, 2),
+            (Role::Head, 3),
+            (Role::Staff, 3),
+        ];
+        for (role, own) in roles {
+            for (number, public) in publics.iter().enumerate() {
+                let held = holding(vec![licence(0, 9, &[public])]);
+                let got = right_of(&person(role, "0510035L"), &Assigned::ByRole, &held, 5);
+                let due = if number == own { Right::Granted } else { Right::NotForRole };
+                assert_eq!(got, due, "{role:?}, {public}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_given_one_by_one_is_lent_to_those_on_whose_list_it_is() {
+        let individual = |until| Licence { individual: true, ..licence(0, until, &[]) };
+        let held = holding(vec![individual(100)]);
+        let pupil = person(Role::Pupil, "0510035L");
+        let list = |name: &str, until| Assigned::Known {
+            names: [name.to_owned()].into(),
+            until: at(until),
+        };
+        let mine = list("ark:/49591/x", 50);
+        assert_eq!(right_of(&pupil, &mine, &held, 5), Right::Granted);
+        assert_eq!(right_of(&pupil, &list("ark:/49591/y", 50), &held, 5), Right::NoLicence);
+        assert_eq!(right_of(&pupil, &mine, &held, 50), Right::ListTooOld(Some(at(50))));
+        assert_eq!(right_of(&pupil, &Assigned::Unknown, &held, 5), Right::ListTooOld(None));
+        assert_eq!(right_of(&pupil, &Assigned::ByRole, &held, 5), Right::Granted);
+        assert_eq!(right_of(&pupil, &mine, &held, 100), Right::Expired(at(100)));
+        // A licence for the whole school beside it asks for no list.
+        let both = holding(vec![individual(100), licence(0, 100, &[])]);
+        assert_eq!(right_of(&pupil, &Assigned::Unknown, &both, 5), Right::Granted);
+    }
+
+    #[test]
+    fn a_person_of_another_school_opens_nothing_not_even_what_is_free() {
+        let other = person(Role::Pupil, "0510036M");
+        for held in [holding(vec![]), holding(vec![licence(0, 9, &[])])] {
+            let got = right_of(&other, &Assigned::ByRole, &held, 5);
+            assert_eq!(got, Right::OtherSchool);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_opens_nothing_before_or_after_its_time() {
+        let held = holding(vec![licence(1_000, 2_000, &[])]);
+        let pupil = person(Role::Pupil, "0510035L");
+        let got = |now| right_of(&pupil, &Assigned::ByRole, &held, now);
+        assert_eq!(got(0), Right::From(at(1_000)));
+        assert_eq!(got(1_500), Right::Granted);
+        assert_eq!(got(4_000_000_000), Right::Expired(at(2_000)));
+        assert_eq!(got(1_500), Right::Granted, "and again when it is put right");
+    }
+
+    #[test]
+    fn nobody_is_asked_to_sign_in() {
+        let held = holding(vec![]);
+        assert_eq!(super::right(Reader::Nobody, &held, at(0)), Right::SignIn);
+    }
 }

@@ -76,6 +76,16 @@ pub(super) fn random_name() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>())
 }
 
+/// Letters and digits that nobody takes for one another: no 0 and O, no 1 and I. 32 of them, so
+/// that five random bits choose one evenly.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/// So many random letters, for people to type.
+pub(super) fn letters(count: usize) -> String {
+    let letter = |_| char::from(ALPHABET[usize::from(rand::random::<u8>() & 31)]);
+    (0..count).map(letter).collect()
+}
+
 /// Seals what the box hands out and wants to know again, each for one purpose.
 #[derive(Clone)]
 pub(super) struct Seal(hmac::Key);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     person::{Assigned, Person},
+    revocations::Generation,
     rights::{Reader, Right, right},
     secret::TokenHash,
 };
@@ -52,6 +53,9 @@ pub struct Session {
     pub(super) token: TokenHash,
     /// The hash of the CAS ticket, by which the ENT ends it (single logout).
     pub(super) ticket: Option<TokenHash>,
+    /// Revoking the person, or all, raises it.
+    #[serde(default)]
+    pub(super) generation: Generation,
 }
 
 impl Session {

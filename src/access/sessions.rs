@@ -29,6 +29,15 @@ impl Sessions {
         self.by_token.get(&hash).filter(|session| counts(session, now))
     }
 
+    /// Those that are kept.
+    pub(super) fn of(sessions: impl IntoIterator<Item = Session>) -> Self {
+        let mut all = Self::default();
+        for session in sessions {
+            all.add(Arc::new(session));
+        }
+        all
+    }
+
     /// The session of a public name.
     pub(super) fn of_public_id(&self, id: &str, now: Timestamp) -> Option<&Arc<Session>> {
         let hash = self.by_public_id.get(id)?;
@@ -83,13 +92,8 @@ impl Sessions {
         tokens.iter().filter_map(|token| self.by_token.get(token))
     }
 
-    /// Everyone who has a session.
-    pub(super) fn persons(&self) -> impl Iterator<Item = &str> {
-        self.by_person.keys().map(String::as_str)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.by_token.len()
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Session>> {
+        self.by_token.values()
     }
 }
 

@@ -21,7 +21,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use self::{entry::Entry, lenient::BadAnswer, shelf::Catalogue};
+pub use self::{
+    entry::Entry,
+    lenient::BadAnswer,
+    shelf::Catalogue,
+    sources::{Given, NotGiven, PersonalSource},
+};
 use crate::store::BlobId;
 
 /// One book (or other resource) that the school holds.

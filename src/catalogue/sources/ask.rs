@@ -48,6 +48,14 @@ pub(super) async fn ask(
     client: &Client,
     question: Question<'_>,
 ) -> Result<(Bytes, Url), SourceError> {
+    ask_with_head(client, question).await.map(|(bytes, url, _)| (bytes, url))
+}
+
+/// The same, with the answer's header fields.
+pub(super) async fn ask_with_head(
+    client: &Client,
+    question: Question<'_>,
+) -> Result<(Bytes, Url, HeaderMap), SourceError> {
     let mut headers = HeaderMap::new();
     let accept = HeaderValue::from_str(question.accept).map_err(|error| SourceError::Request {
         url: (&question.url).into(),
@@ -71,7 +79,8 @@ pub(super) async fn ask(
         .await?;
     let url = answer.url.clone();
     if answer.status == StatusCode::OK {
-        return Ok((answer.whole().await?, url));
+        let head = answer.headers.clone();
+        return Ok((answer.whole().await?, url, head));
     }
     Err(refusal(answer).await)
 }

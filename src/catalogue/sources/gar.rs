@@ -38,7 +38,7 @@ const COUNTING_TIME: Duration = Duration::from_mins(5);
 /// Key of the one part of a subscription list.
 const WHOLE: &str = "abonnements";
 
-fn accept(format: AnswerFormat) -> &'static str {
+pub(super) fn accept(format: AnswerFormat) -> &'static str {
     match format {
         AnswerFormat::Json => "application/json",
         AnswerFormat::Xml => "application/xml",

@@ -4,6 +4,9 @@
 mod ask;
 mod feed;
 mod gar;
+mod personal;
+
+pub use self::personal::{Given, NotGiven, PersonalSource};
 
 use std::{fs::File, io::Read as _, path::Path, time::Duration};
 
@@ -92,14 +95,7 @@ impl Source {
     /// anew for each round, so that a renewed token or certificate is taken up.
     pub(super) fn client(&self, network: &Network) -> Result<Client, SourceError> {
         let (url, credentials) = self.parts();
-        let bearer = credentials.token_file.as_deref().map(read_token).transpose()?;
-        Ok(Client::new(ClientOptions {
-            allow_private: network.allow_private.clone(),
-            extra_authorities: network.extra_authorities.clone(),
-            identity: credentials.certificate.clone().zip(credentials.key.clone()),
-            bearer,
-            bearer_origin: Some(url.clone()),
-        })?)
+        client_for(url, credentials, network)
     }
 
     /// Asks once. `old` is the last good answer, for what need not be asked again or failed.
@@ -118,6 +114,22 @@ impl Source {
             Self::Feed(source) => feed::walk(source, client, place, now).await,
         }
     }
+}
+
+/// A client that shows `credentials` to the origin of `url` only. Reads files.
+fn client_for(
+    url: &Url,
+    credentials: &Credentials,
+    network: &Network,
+) -> Result<Client, SourceError> {
+    let bearer = credentials.token_file.as_deref().map(read_token).transpose()?;
+    Ok(Client::new(ClientOptions {
+        allow_private: network.allow_private.clone(),
+        extra_authorities: network.extra_authorities.clone(),
+        identity: credentials.certificate.clone().zip(credentials.key.clone()),
+        bearer,
+        bearer_origin: Some(url.clone()),
+    })?)
 }
 
 fn read_token(path: &Path) -> Result<String, SourceError> {
