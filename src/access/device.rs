@@ -71,12 +71,11 @@ impl Access {
             }
             None => Some(self.turned(&claims, now)?),
         };
-        let cookie = match next {
-            Some(serial) => Some(self.sign_pass(&Claims { serial, ..claims.clone() }, now)?),
-            None => {
-                self.used(&claims, now);
-                None
-            }
+        let cookie = if let Some(serial) = next {
+            Some(self.sign_pass(&Claims { serial, ..claims.clone() }, now)?)
+        } else {
+            self.used(&claims, now);
+            None
         };
         let entry = Entry {
             person: claims.person,

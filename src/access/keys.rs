@@ -13,7 +13,11 @@ use pasetors::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{AccessError, secret::Seal, term::LONGEST_PASS};
+use super::{
+    AccessError,
+    secret::{Seal, hex},
+    term::LONGEST_PASS,
+};
 use crate::store::Store;
 
 /// How long a key signs.
@@ -55,9 +59,10 @@ impl Keys {
         let mut all = BTreeMap::new();
         for name in store.secrets()? {
             let Some(id) = name.strip_prefix(PREFIX) else { continue };
-            match store.secret(&name)?.as_deref().and_then(read) {
-                Some(key) => drop(all.insert(id.to_owned(), key)),
-                None => tracing::error!(name, "a damaged key: passes it signed open no more"),
+            if let Some(key) = store.secret(&name)?.as_deref().and_then(read) {
+                all.insert(id.to_owned(), key);
+            } else {
+                tracing::error!(name, "a damaged key: passes it signed open no more");
             }
         }
         let mut keys = Self { all };
@@ -100,7 +105,7 @@ impl Keys {
             name: name.to_owned(),
             reason: format!("it cannot be made: {error}"),
         };
-        let id: String = rand::random::<[u8; 6]>().iter().map(|b| format!("{b:02x}")).collect();
+        let id = hex(&rand::random::<[u8; 6]>());
         let name = format!("{PREFIX}{id}");
         let pair = AsymmetricKeyPair::<V4>::generate().map_err(|e| fault(&name, e))?;
         let kept = Kept { made: now, secret: URL_SAFE_NO_PAD.encode(pair.secret.as_bytes()) };

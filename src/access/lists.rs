@@ -10,7 +10,12 @@ use http::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AccessError, offered::AboutList, person::Assigned, secret::TokenHash};
+use super::{
+    AccessError,
+    offered::AboutList,
+    person::Assigned,
+    secret::{TokenHash, hex},
+};
 use crate::{config::Uai, store::Store};
 
 /// Documents begin with it; the hash of the identifier follows.
@@ -178,9 +183,7 @@ pub(super) fn forget(store: &Store, person: &str) -> Result<(), AccessError> {
 }
 
 fn document(person: &str) -> String {
-    let hash = TokenHash::of(person).0;
-    let hex: String = hash[..20].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{PREFIX}{hex}")
+    format!("{PREFIX}{}", hex(&TokenHash::of(person).0[..20]))
 }
 
 /// Until when an answer counts: as long as it says (`max-age`, else `Expires`; RFC 9111 §4.2.1),
@@ -192,8 +195,8 @@ pub(super) fn counts_until(
 ) -> Timestamp {
     let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     let max_age = text(CACHE_CONTROL).and_then(|value| {
-        let directives = value.split(',').map(str::trim);
-        let age = directives.filter_map(|d| d.strip_prefix("max-age=")).next()?;
+        let mut directives = value.split(',').map(str::trim);
+        let age = directives.find_map(|d| d.strip_prefix("max-age="))?;
         age.trim_matches('"').parse::<u32>().ok().map(|age| SignedDuration::from_secs(age.into()))
     });
     let expires = || {

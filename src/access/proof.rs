@@ -209,7 +209,7 @@ pub(super) mod tests {
             let result = Used::default().check(&seal, For::Pass("p"), &device.key(), &proof, at(1));
             assert_eq!(result, Err(PassError::BadProof), "{signature}");
         }
-        for key in ["".to_owned(), "AA".to_owned(), URL_SAFE_NO_PAD.encode([4; POINT_BYTES])] {
+        for key in [String::new(), "AA".to_owned(), URL_SAFE_NO_PAD.encode([4; POINT_BYTES])] {
             let result =
                 Used::default().check(&seal, For::Pass("p"), &DeviceKey(key), &good, at(1));
             assert_eq!(result, Err(PassError::BadProof));

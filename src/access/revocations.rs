@@ -8,7 +8,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessError, Session, pass::Claims, secret::TokenHash, term::LONGEST_PASS};
+use super::{
+    AccessError, Session,
+    pass::Claims,
+    secret::{TokenHash, hex},
+    term::LONGEST_PASS,
+};
 use crate::store::Store;
 
 /// The document.
@@ -138,7 +143,7 @@ impl Revocations {
 }
 
 fn hashed(person: &str) -> String {
-    TokenHash::of(person).0[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&TokenHash::of(person).0[..16])
 }
 
 #[cfg(test)]

@@ -71,6 +71,16 @@ impl<'de> Deserialize<'de> for TokenHash {
     }
 }
 
+/// Bytes as small hexadecimal letters, for names of files.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// A short random name that gives no right: a session's, a pass's.
 pub(super) fn random_name() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>())

@@ -434,7 +434,7 @@ async fn a_reading_app_comes_in_by_its_key_until_it_is_revoked() {
     assert!(comes("").is_none() && comes(&"A".repeat(25)).is_none());
     let about = room.about(&session, at(5));
     assert_eq!(about.app_keys[0].name, "Thorium");
-    let (other, _) = (teacher(&room).await, ());
+    let other = teacher(&room).await;
     let id = &about.app_keys[0].id;
     assert!(!room.revoke_app_key(&other, id, at(6)).unwrap(), "another person's");
     assert!(comes(&key).is_some());
