@@ -28,7 +28,10 @@ pub struct Idp {
     pub base: Url,
     /// The certificate authority to trust (PEM), as `network.extra_authorities` wants it.
     pub authority: PathBuf,
-    folder: TempDir,
+    /// That authority, for the box's own certificate.
+    pub issuer: Authority,
+    /// Its files; others may be put beside.
+    pub folder: TempDir,
     port: u16,
     command: Vec<String>,
     child: Option<Child>,
@@ -66,16 +69,16 @@ impl Idp {
 
     fn start(program: PathBuf, script: &str, path: &str, words: &[&str]) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-        let authority = Authority::new("ENT of a test").unwrap();
-        authority.issue_now(&["localhost"]).unwrap().write(folder.path(), "idp").unwrap();
+        let issuer = Authority::new("ENT of a test").unwrap();
+        issuer.issue_now(&["localhost"]).unwrap().write(folder.path(), "idp").unwrap();
         let trusted = folder.path().join("authority.pem");
-        fs::write(&trusted, authority.pem()).unwrap();
+        fs::write(&trusted, issuer.pem()).unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/idp").join(script);
         let mut command = vec![program.display().to_string(), script.display().to_string()];
         command.extend([port.to_string(), folder.path().display().to_string()]);
         command.extend(words.iter().map(ToString::to_string));
         let base = format!("https://localhost:{port}{path}").parse().unwrap();
-        let mut idp = Self { base, authority: trusted, folder, port, command, child: None };
+        let mut idp = Self { base, authority: trusted, issuer, folder, port, command, child: None };
         idp.start_again();
         idp
     }
@@ -86,6 +89,8 @@ impl Idp {
         let [program, words @ ..] = self.command.as_slice() else { unreachable!("a command") };
         let child = Command::new(program)
             .args(words)
+            // By which the CAS server checks the box that it tells of a logout.
+            .env("REQUESTS_CA_BUNDLE", &self.authority)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

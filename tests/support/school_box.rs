@@ -89,8 +89,13 @@ impl SchoolBox {
     /// Starts a box for the school `uai`, with `more` added to its settings, and waits until its
     /// pages answer.
     pub fn start(uai: &str, more: &str) -> Self {
+        Self::start_with(uai, "", more)
+    }
+
+    /// The same, with `network` added to that section.
+    pub fn start_with(uai: &str, network: &str, more: &str) -> Self {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
-        write_settings(folder.path(), uai, address, "", more);
+        write_settings(folder.path(), uai, address, network, more);
         let child = run(folder.path());
         let mut started = Self { folder, address, child };
         started.await_pages();
