@@ -70,6 +70,12 @@ impl Access {
         self.write_down()
     }
 
+    /// First moment at which a pass made now no longer counts: what is taken home today closes
+    /// then too, since the box may not be asked before.
+    pub fn taken_until(&self, now: Timestamp) -> Timestamp {
+        pass_until(self.inner.config.pass_until, now, &self.inner.zone)
+    }
+
     /// Makes a key for a reading app (HTTP Basic: any user name, the key as password), shown
     /// once; good as long as a pass made now. Blocking.
     pub fn make_app_key(

@@ -136,9 +136,7 @@ async fn book(
         card,
         explain,
         online,
-        takehome: read
-            .as_ref()
-            .and_then(|_| takehome::Offered::of(book, asked.visitor.reader(), &say, asked.now)),
+        takehome: read.as_ref().and_then(|_| takehome::Offered::of(&shared, book, &asked, &say)),
         read,
         moment,
         downloads: if lent { downloads(book, &say) } else { Vec::new() },

@@ -133,16 +133,40 @@ pub struct Offered {
 impl Offered {
     /// The package of a book that is taken, in a format that opens without the box when there is
     /// one.
-    pub fn of(book: &Book, reader: Reader<'_>, say: &Speech<'_>, now: Timestamp) -> Option<Self> {
+    pub fn of(shared: &Shared, book: &Book, asked: &Asked, say: &Speech<'_>) -> Option<Self> {
         let package = offered(book)?;
+        let end = End::of(shared, &asked.visitor, asked.now);
         Some(Self {
             blob: package.blob,
             size: package.size,
             media_type: package.description.media_type.clone(),
-            until: ends(reader, &book.holding, now).map(Timestamp::as_millisecond),
-            person: tag(reader),
+            until: end.of_book(book),
+            person: tag(asked.visitor.reader()),
             words: words(say),
         })
+    }
+}
+
+/// Until when a visitor may open what they take now.
+#[derive(Debug, Clone, Copy)]
+struct End<'a> {
+    visitor: &'a Visitor,
+    now: Timestamp,
+    /// When passes made now end, for persons.
+    of_pass: Option<Timestamp>,
+}
+
+impl<'a> End<'a> {
+    fn of(shared: &Shared, visitor: &'a Visitor, now: Timestamp) -> Self {
+        let of_pass = visitor.session().map(|_| shared.access.taken_until(now));
+        Self { visitor, now, of_pass }
+    }
+
+    /// The earlier of the right's end and the pass's, in milliseconds.
+    fn of_book(self, book: &Book) -> Option<i64> {
+        let of_right = ends(self.visitor.reader(), &book.holding, self.now);
+        let end = of_right.into_iter().chain(self.of_pass).min();
+        end.map(Timestamp::as_millisecond)
     }
 }
 
@@ -202,7 +226,9 @@ struct AwayPage<'a> {
 /// The page that stands for all others while the box does not answer.
 async fn away(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
     let say = shared.words.speak(asked.language);
-    let shell = Shell::of_nobody(&shared, &asked);
+    // It stands at the addresses of others: the other language is for those.
+    let switch = format!("?lang={}", asked.language.other().code());
+    let shell = Shell { switch, ..Shell::of_nobody(&shared, &asked) };
     page(&asked, StatusCode::OK, &AwayPage { say, shell })
 }
 
@@ -250,11 +276,12 @@ async fn files(State(shared): State<Arc<Shared>>) -> Response<Body> {
 /// `/emporter/droits?p=blob~slug,…`: what this reader may still open, and until when.
 async fn rights(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
     let (now, view) = (asked.now, shared.view.borrow().clone());
+    let end = End::of(&shared, &asked.visitor, now);
     let mut packages = Map::new();
     for named in asked.value("p").split(',').take(MAX_ASKED) {
         let Some((blob, slug)) = named.split_once('~') else { continue };
         let Ok(blob) = blob.parse::<BlobId>() else { continue };
-        packages.insert(blob.to_string(), right_of(&view.shelf, &blob, slug, &asked.visitor, now));
+        packages.insert(blob.to_string(), right_of(&view.shelf, &blob, slug, end));
     }
     let person = Some(tag(asked.visitor.reader())).filter(|tag| !tag.is_empty());
     let said = json!({
@@ -267,7 +294,8 @@ async fn rights(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Bod
 }
 
 /// What is said of one package: is the right to it there still, and is there a newer version?
-fn right_of(shelf: &Shelf, blob: &BlobId, slug: &str, visitor: &Visitor, now: Timestamp) -> Value {
+fn right_of(shelf: &Shelf, blob: &BlobId, slug: &str, end: End<'_>) -> Value {
+    let End { visitor, now, .. } = end;
     let of_package = || shelf.book_of(blob, visitor, now).map(|(book, _)| book);
     let Some(book) = shelf.book(slug).or_else(of_package) else {
         // What no source names is lost only when every source has spoken.
@@ -283,7 +311,7 @@ fn right_of(shelf: &Shelf, blob: &BlobId, slug: &str, visitor: &Visitor, now: Ti
         | Right::OtherSchool
         | Right::Withdrawn => "lost",
     };
-    let until = ends(visitor.reader(), &book.holding, now).map(Timestamp::as_millisecond);
+    let until = end.of_book(book);
     let is_current = book.packages.iter().any(|package| package.blob == *blob);
     let newer = offered(book).filter(|package| !is_current && is_taken(package));
     let newer = newer.map(|package| {

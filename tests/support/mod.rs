@@ -12,6 +12,7 @@ pub mod samples;
 pub mod school_box;
 pub mod source;
 pub mod tls;
+pub mod wire;
 
 use std::{
     path::PathBuf,

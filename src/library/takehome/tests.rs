@@ -52,7 +52,7 @@ fn shelf(until: Option<i64>, current: &[Arc<Sidecar>], all: &[Arc<Sidecar>]) -> 
 
 fn said(shelf: &Shelf, blob: &BlobId, slug: &str, second: i64) -> Value {
     let now = Timestamp::from_second(second).unwrap();
-    right_of(shelf, blob, slug, &Visitor::Anyone, now)
+    right_of(shelf, blob, slug, End { visitor: &Visitor::Anyone, now, of_pass: None })
 }
 
 #[test]

@@ -5,9 +5,8 @@ import { ask, sweep } from "./takehome/ask";
 import { languageOf } from "./takehome/words";
 import * as records from "./takehome/records";
 
-/** Between two questions to the box, within a visit. */
+/** Between two questions to the box; signing in asks at once. */
 const ASK_EVERY_MS = 10 * 60 * 1000;
-const ASKED = "preau-asked";
 
 async function start(): Promise<void> {
   if ((await navigator.serviceWorker.getRegistration()) === undefined) return;
@@ -15,11 +14,9 @@ async function start(): Promise<void> {
   await records.setLanguage(languageOf(document));
   await sweep();
   // The list of what is here asks by itself.
-  const asked = Number(sessionStorage.getItem(ASKED) ?? 0);
-  const isNew = Date.now() - asked > ASK_EVERY_MS || asked > Date.now();
-  if (document.getElementById("kept") === null && isNew && (await ask())) {
-    sessionStorage.setItem(ASKED, String(Date.now()));
-  }
+  const asked = await records.asked();
+  const isDue = Date.now() - asked > ASK_EVERY_MS || asked > Date.now();
+  if (document.getElementById("kept") === null && isDue) await ask();
 }
 
 if (globalThis.isSecureContext && "serviceWorker" in navigator) {

@@ -40,6 +40,7 @@ self.addEventListener("fetch", (event) => {
   if (request.mode === "navigate" && (language === "fr" || language === "en")) {
     event.waitUntil(records.setLanguage(language).catch(() => undefined));
   }
+  const page = address.searchParams.get("page");
   switch (asked.kind) {
     case "package":
       return event.respondWith(
@@ -50,13 +51,16 @@ self.addEventListener("fetch", (event) => {
       );
     case "static":
       return event.respondWith(staticOf(request));
+    case "sign-in":
+      event.waitUntil(records.setAsked(0).catch(() => undefined));
+      return event.respondWith(fromBox(request, () => pageOf("away"), null));
     case "sign-out":
       return event.respondWith(signOut(request));
     case "reader":
       return event.respondWith(
         fromBox(request, async () => {
           const person = await opener(asked.blob);
-          return person === null ? undefined : readerOf(person, asked.blob);
+          return person === null ? undefined : readerOf(person, asked.blob, page);
         }),
       );
     case "kept":

@@ -16,6 +16,8 @@ export type Route =
   | { kind: "kept" }
   /** A file of the box's own pages. */
   | { kind: "static" }
+  /** Where somebody comes in: who reads may be another from now on. */
+  | { kind: "sign-in" }
   /** Signing out. */
   | { kind: "sign-out" }
   /** Any other page. */
@@ -28,8 +30,12 @@ const BLOB = "([0-9a-f]{64})";
 const PACKAGE = new RegExp(`^/p/${BLOB}(?:~[\\w-]+)?/(manifest\\.json|cover|r/.+)$`);
 const READER = new RegExp(`^/lire/${BLOB}$`);
 
+/** Where forms and the ENT send those who come in. */
+const ENTRANCES = ["/connexion/retour", "/connexion/passe", "/connexion/code"];
+
 /** What a request is: `navigates` when a page is being opened. */
 export function route(method: string, path: string, navigates: boolean): Route {
+  if (navigates && ENTRANCES.includes(path)) return { kind: "sign-in" };
   if (method === "POST") return navigates && path === "/deconnexion" ? { kind: "sign-out" } : null;
   if (method !== "GET") return null;
   const inPackage = PACKAGE.exec(path);

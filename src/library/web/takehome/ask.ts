@@ -34,7 +34,7 @@ export async function sweep(): Promise<void> {
 }
 
 /** Asks the box about what the person has kept. Says whether it answered. */
-export async function ask(): Promise<boolean> {
+export async function ask(again = true): Promise<boolean> {
   const before = await records.person();
   const kept = (await records.all()).filter((one) => one.person === before);
   for (let at = 0; at === 0 || at < kept.length; at += ASKED_AT_ONCE) {
@@ -44,9 +44,13 @@ export async function ask(): Promise<boolean> {
     await records.setMoment(answer.now);
     if (answer.version !== (await records.shell())) await renew();
     // Nobody signed in is not a word about rights: what is kept is for when the box says nothing.
+    await records.setAsked(Date.now());
     if (answer.person === null) return true;
-    await records.setPerson(answer.person);
-    if (answer.person !== before) return true;
+    if (answer.person !== before) {
+      await records.setPerson(answer.person);
+      // These were another's: now about what this person has kept.
+      return again ? ask(false) : true;
+    }
     for (const one of some) await apply(one, answer.packages[one.blob]);
   }
   return true;

@@ -19,7 +19,7 @@ export interface Notice {
 interface Schema extends DBSchema {
   kept: { key: [string, string]; value: Kept };
   notices: { key: number; value: Notice };
-  /** `person`, `language`, `latest`, `shell`. */
+  /** `person`, `language`, `latest`, `asked`, `shell`. */
   meta: { key: string; value: string | number };
 }
 
@@ -113,6 +113,15 @@ export async function language(): Promise<"fr" | "en"> {
 
 export async function setLanguage(code: string): Promise<void> {
   await (await database()).put("meta", code, "language");
+}
+
+/** When the box was last asked what may be opened; 0 = it must be asked now. */
+export async function asked(): Promise<number> {
+  return Number((await (await database()).get("meta", "asked")) ?? 0);
+}
+
+export async function setAsked(moment: number): Promise<void> {
+  await (await database()).put("meta", moment, "asked");
 }
 
 /** Which build of the reader is kept. */

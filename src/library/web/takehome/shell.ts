@@ -8,6 +8,9 @@ export const KEPT_PAGES = "preau-lecteur";
 /** Files whose names hold a hash of what they say. */
 const HASHED = "/static/web/";
 
+/** A right to a package that ends with its session: it is not kept. */
+const CAPABILITY = /\/p\/([0-9a-f]{64})~[\w.-]+\//g;
+
 /** Pages kept, by what they are for; each in both languages, none of which says who reads. */
 const PAGES = { kept: "/emporter", away: "/emporter/absente" };
 const LANGUAGES = ["fr", "en"] as const;
@@ -79,8 +82,19 @@ function readerAddress(person: string, blob: string, language: string): string {
 async function keepPage(kept: { person: string; blob: string }): Promise<void> {
   const cache = await caches.open(KEPT_PAGES);
   for (const language of LANGUAGES) {
-    await add(cache, readerAddress(kept.person, kept.blob, language), { cache: "no-store" });
+    const address = readerAddress(kept.person, kept.blob, language);
+    const answer = await fetch(address, { cache: "no-store" });
+    if (!answer.ok || answer.redirected) throw new Error(`${address}: ${answer.status}`);
+    await cache.put(address, await withText(answer, (page) => page.replace(CAPABILITY, "/p/$1/")));
   }
+}
+
+/** The same answer with another text. */
+async function withText(answer: Response, how: (text: string) => string): Promise<Response> {
+  const headers = new Headers(answer.headers);
+  // Of the bytes as they came over the wire.
+  for (const name of ["content-encoding", "content-length", "etag"]) headers.delete(name);
+  return new Response(how(await answer.text()), { status: answer.status, headers });
 }
 
 /** Keeps all that opens a package, but its bytes. */
@@ -122,11 +136,18 @@ export async function pageOf(page: keyof typeof PAGES): Promise<Response | undef
   return cache.match(`${PAGES[page]}?lang=${language}`, { ignoreVary: true });
 }
 
-/** The reader's page of a manual, in the language read last. */
-export async function readerOf(person: string, blob: string): Promise<Response | undefined> {
+/** The reader's page of a manual, at the page of it that was asked for, in the language read last. */
+export async function readerOf(
+  person: string,
+  blob: string,
+  page: string | null,
+): Promise<Response | undefined> {
   const cache = await caches.open(KEPT_PAGES);
   const language = await records.language().catch(() => "fr");
-  return cache.match(readerAddress(person, blob, language), { ignoreVary: true });
+  const kept = await cache.match(readerAddress(person, blob, language), { ignoreVary: true });
+  if (kept === undefined || page === null || !/^[1-9]\d{0,5}$/.test(page)) return kept;
+  // The page that the address asks for, as the box would tell it.
+  return withText(kept, (text) => text.replace(/"page":\d+/, `"page":${page}`));
 }
 
 /** A file of the pages: one with a hash in its name as it is kept, another from the box first. */
