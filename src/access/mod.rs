@@ -40,6 +40,8 @@ mod term;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_own;
 mod throttle;
 mod xml;
 

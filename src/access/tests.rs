@@ -15,10 +15,10 @@ const OTHER_PEER: Option<std::net::IpAddr> =
 
 /// What a browser sends after these answers.
 #[derive(Debug, Clone, Default)]
-struct Browser(std::collections::BTreeMap<String, String>);
+pub(super) struct Browser(pub(super) std::collections::BTreeMap<String, String>);
 
 impl Browser {
-    fn takes(&mut self, cookies: &[HeaderValue]) {
+    pub(super) fn takes(&mut self, cookies: &[HeaderValue]) {
         for cookie in cookies {
             let pair = cookie.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -30,24 +30,24 @@ impl Browser {
         }
     }
 
-    fn headers(&self) -> HeaderMap {
+    pub(super) fn headers(&self) -> HeaderMap {
         let pairs: Vec<String> = self.0.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, pairs.join("; ").parse().unwrap());
         headers
     }
 
-    fn by_pass(&mut self, room: &Access, now: i64) -> Result<Arc<Session>, PassError> {
+    pub(super) fn by_pass(&mut self, room: &Access, now: i64) -> Result<Arc<Session>, PassError> {
         let entered = room.enter_by_pass(&self.headers(), PEER, None, at(now))?;
         self.takes(&entered.cookies);
         Ok(entered.session)
     }
 
-    fn is_in(&self, room: &Access, now: i64) -> bool {
+    pub(super) fn is_in(&self, room: &Access, now: i64) -> bool {
         room.visitor(&self.headers(), at(now)).session().is_some()
     }
 
-    fn without_session(&self) -> Self {
+    pub(super) fn without_session(&self) -> Self {
         let mut other = self.clone();
         other.0.remove(cookies::SESSION);
         other
@@ -55,20 +55,25 @@ impl Browser {
 }
 
 /// Signs in at the ENT.
-async fn sign_in(room: &Access, who: &Person, browser: &mut Browser, now: i64) -> Arc<Session> {
+pub(super) async fn sign_in(
+    room: &Access,
+    who: &Person,
+    browser: &mut Browser,
+    now: i64,
+) -> Arc<Session> {
     let back = "/".to_owned();
     let entered = room.welcome(who.clone(), None, back, &browser.headers(), at(now)).await.unwrap();
     browser.takes(&entered.cookies);
     entered.session
 }
 
-async fn pupil(room: &Access, now: i64) -> (Arc<Session>, Browser) {
+pub(super) async fn pupil(room: &Access, now: i64) -> (Arc<Session>, Browser) {
     let mut browser = Browser::default();
     let session = sign_in(room, &person("x", Role::Pupil), &mut browser, now).await;
     (session, browser)
 }
 
-async fn teacher(room: &Access) -> Arc<Session> {
+pub(super) async fn teacher(room: &Access) -> Arc<Session> {
     sign_in(room, &person("t", Role::Teacher), &mut Browser::default(), 0).await
 }
 
@@ -410,124 +415,4 @@ async fn guessed_codes_slow_down_the_device_and_the_code() {
     }
     assert!(matches!(enter("WXYZ-WXYZ", OTHER_PEER).unwrap_err(), CodeError::Wait(_)));
     assert!(enter(&code, OTHER_PEER).is_ok(), "the right code from another device");
-}
-
-fn basic(key: &str) -> HeaderMap {
-    use base64::Engine as _;
-    let text = base64::engine::general_purpose::STANDARD.encode(format!("anybody:{key}"));
-    let mut headers = HeaderMap::new();
-    headers.insert("authorization", format!("Basic {text}").parse().unwrap());
-    headers
-}
-
-#[tokio::test]
-async fn a_reading_app_comes_in_by_its_key_until_it_is_revoked() {
-    let (store, folder) = testing::store();
-    let room = room_with(&config::Access::default(), store);
-    let (session, _) = pupil(&room, 0).await;
-    let key = room.make_app_key(&session, "Thorium", at(0)).unwrap();
-    assert_eq!(key.len(), 29, "{key}");
-    drop(room);
-    let room = room_with(&config::Access::default(), open_store(&folder));
-    let comes = |key: &str| room.visitor(&basic(key), at(5)).session().cloned();
-    assert_eq!(comes(&key.to_lowercase().replace('-', "")).unwrap().way, Way::AppKey);
-    assert!(comes("").is_none() && comes(&"A".repeat(25)).is_none());
-    let about = room.about(&session, at(5));
-    assert_eq!(about.app_keys[0].name, "Thorium");
-    let other = teacher(&room).await;
-    let id = &about.app_keys[0].id;
-    assert!(!room.revoke_app_key(&other, id, at(6)).unwrap(), "another person's");
-    assert!(comes(&key).is_some());
-    assert!(room.revoke_app_key(&session, id, at(6)).unwrap());
-    assert!(comes(&key).is_none());
-    for _ in 0..5 {
-        room.make_app_key(&session, "x", at(7)).unwrap();
-    }
-    assert!(room.make_app_key(&session, "x", at(7)).is_err(), "five a person");
-}
-
-#[tokio::test]
-async fn a_person_sees_all_that_is_held_and_erases_it() {
-    let (room, folder) = room();
-    let mut browser = Browser::default();
-    let who = person("identifiant-opaque", Role::Teacher);
-    let session = sign_in(&room, &who, &mut browser, 0).await;
-    room.make_codes(&session, 1, "2DE 3", at(0)).unwrap();
-    room.make_app_key(&session, "Thorium", at(0)).unwrap();
-    let about = room.about(&session, at(1));
-    let counts =
-        (about.sessions.len(), about.passes.len(), about.app_keys.len(), about.audit.len());
-    assert_eq!(counts, (1, 1, 1, 2));
-    assert!(about.sessions[0].this);
-    room.erase(&session, at(2)).unwrap();
-    let left = room.about(&session, at(3));
-    let counts = (left.sessions.len(), left.passes.len(), left.app_keys.len(), left.audit.len());
-    assert_eq!(counts, (0, 0, 0, 0));
-    assert!(!browser.is_in(&room, 3));
-    assert_eq!(browser.by_pass(&room, 3).unwrap_err(), PassError::Revoked);
-    for file in std::fs::read_dir(folder.path().join("documents")).unwrap() {
-        let text =
-            String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()).into_owned();
-        assert!(!text.contains("identifiant-opaque"), "{text}");
-    }
-}
-
-#[tokio::test]
-async fn one_takes_back_the_passes_of_ones_own_devices_only() {
-    let (room, _folder) = room();
-    let (mine, _) = pupil(&room, 0).await;
-    let other = teacher(&room).await;
-    let pass = mine.pass.clone().unwrap();
-    assert!(!room.revoke_own_pass(&other, &pass, at(1)).unwrap());
-    assert!(room.revoke_own_pass(&mine, &pass, at(1)).unwrap());
-    assert!(room.about(&mine, at(2)).passes.is_empty());
-}
-
-#[tokio::test]
-async fn signing_out_leaves_nothing_on_the_device_that_lets_the_next_one_in() {
-    let (room, _folder) = room();
-    let (session, mut browser) = pupil(&room, 0).await;
-    let kept = browser.clone();
-    browser.takes(&room.sign_out(&session));
-    assert!(browser.0.is_empty(), "{browser:?}");
-    assert!(!kept.is_in(&room, 1));
-    assert_eq!(kept.clone().by_pass(&room, 1).unwrap_err(), PassError::Revoked);
-}
-
-#[tokio::test]
-async fn signing_in_again_renews_the_pass_of_this_device() {
-    let (room, _folder) = room();
-    let (first, mut browser) = pupil(&room, 0).await;
-    let old = browser.clone();
-    let again = sign_in(&room, &person("x", Role::Pupil), &mut browser, 100).await;
-    assert_eq!(first.pass, again.pass);
-    assert_eq!(room.about(&again, at(101)).passes.len(), 1);
-    browser.by_pass(&room, 200).unwrap();
-    assert_eq!(old.clone().by_pass(&room, 300).unwrap_err(), PassError::Copied);
-    let other = sign_in(&room, &person("y", Role::Pupil), &mut browser, 400).await;
-    assert_ne!(other.pass, first.pass);
-}
-
-#[tokio::test]
-async fn a_box_without_sign_in_knows_anyone_and_one_with_it_nobody() {
-    let (room, _folder) = room();
-    assert!(room.required());
-    assert!(matches!(room.visitor(&HeaderMap::new(), at(0)), Visitor::Nobody));
-    let off = config::Access { sign_in: SignIn::Off, ..config::Access::default() };
-    let (store, _other) = testing::store();
-    let open = room_with(&off, store);
-    assert!(matches!(open.visitor(&HeaderMap::new(), at(0)), Visitor::Anyone));
-    let begun = room.begin("/", &HeaderMap::new(), at(0)).await;
-    assert!(matches!(begun, Err(SignInError::NotConfigured)));
-}
-
-#[tokio::test]
-async fn one_persons_sessions_are_bounded_and_the_oldest_gives_way() {
-    let (room, _folder) = room();
-    let mut browsers = Vec::new();
-    for n in 0..9 {
-        browsers.push(pupil(&room, n).await.1);
-    }
-    assert!(!browsers[0].is_in(&room, 10));
-    assert!(browsers[1..].iter().all(|browser| browser.is_in(&room, 10)));
 }
