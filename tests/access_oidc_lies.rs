@@ -243,6 +243,15 @@ async fn claims_about_another_person_are_refused() {
     liar.user_info(&json!({"sub": "s-2", "uid": "a2", "PRO": "National_dir", "UAI": "0510035L"}));
     let token = key.sign(&liar.claims());
     liar.refuses(&token, "not of the person").await;
+    // A subject that cannot be kept lets no other claim take its place.
+    let nested = json!({"attributes": {"sub": "a2", "PRO": "National_dir", "UAI": "0510035L"}});
+    for subject in ["", "s\u{7}", &"s".repeat(10_000)] {
+        let mut claims = nested.clone();
+        claims["sub"] = subject.into();
+        liar.user_info(&claims);
+        let token = key.sign(&liar.but("sub", subject.into()));
+        liar.refuses(&token, "cannot be kept").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,6 +90,9 @@ fn success(word: &Element) -> Result<Said, BadAnswer> {
     let mut said = Said::default();
     // First, so that an attribute of that name does not pass for it.
     said.add("user", &user.text);
+    if said.values("user").is_empty() {
+        return Err(BadAnswer::Shape("the user's name cannot be kept"));
+    }
     for child in &word.children {
         match child.name.as_str() {
             // Of the person: nothing.
@@ -222,6 +225,17 @@ mod tests {
             "<cas:attributes><cas:user>head</cas:user></cas:attributes><cas:user>pupil</cas:user>",
         );
         assert_eq!(said.values("user").first().unwrap(), "pupil");
+        // Nor when the user's own name is such that it is left out.
+        for name in ["pu&#7;pil".to_owned(), "p".repeat(10_000)] {
+            let inside = format!(
+                "<cas:authenticationSuccess><cas:user>{name}</cas:user><cas:attributes>\
+                 <cas:user>head</cas:user></cas:attributes></cas:authenticationSuccess>"
+            );
+            assert!(matches!(
+                validation(&answer(&inside)),
+                Err(BadAnswer::Shape(_) | BadAnswer::Xml(_))
+            ));
+        }
     }
 
     #[test]

@@ -116,6 +116,9 @@ impl Client {
         let subject = claims.subject().clone();
         // First, so that no claim passes for it.
         said.add("sub", &subject);
+        if said.values("sub").is_empty() {
+            return Err(SignInError::answer("the subject of the ID token cannot be kept"));
+        }
         add(&mut said, &serde_json::to_value(&claims).unwrap_or(Value::Null));
         if let Some(more) = self.user_info(&known, attempt, access, subject).await? {
             add(&mut said, &more);
