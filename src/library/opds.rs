@@ -5,22 +5,32 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderValue, Response, header::CACHE_CONTROL, header::CONTENT_TYPE},
+    http::{
+        HeaderValue, Response, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, LINK, WWW_AUTHENTICATE},
+    },
 };
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::{Shared, request::Asked, shelf::Book};
+use crate::access::Visitor;
 
 /// Publications on one page of the feed.
 const PUBLICATIONS_A_PAGE: usize = 100;
 /// Packages opened at once to learn the type of their covers.
 const OPENED_AT_ONCE: usize = 4;
 const FEED: &str = "application/opds+json";
+const AUTHENTICATION: &str = "application/opds-authentication+json";
+const DOCUMENT: &str = "/opds/authentification";
+const ACQUISITION: &str = "http://opds-spec.org/acquisition";
 const OPEN_ACCESS: &str = "http://opds-spec.org/acquisition/open-access";
 
 /// `/opds`: every book that can be read, page by page.
 pub async fn feed(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
+    if matches!(asked.visitor, Visitor::Nobody) {
+        return unauthorized(&shared, &asked);
+    }
     let view = shared.view.borrow().clone();
     let lent = |b: &&Arc<Book>| b.is_lent(&asked.visitor, asked.now);
     let books: Vec<_> = view.shelf.books.iter().filter(lent).cloned().collect();
@@ -29,6 +39,9 @@ pub async fn feed(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<B
 
 /// `/opds/recherche?query=`: those that a search finds.
 pub async fn search(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
+    if matches!(asked.visitor, Visitor::Nobody) {
+        return unauthorized(&shared, &asked);
+    }
     let view = shared.view.borrow().clone();
     let found = view.index.find(asked.value("query"));
     let books: Vec<_> = found
@@ -38,6 +51,50 @@ pub async fn search(State(shared): State<Arc<Shared>>, asked: Asked) -> Response
         .cloned()
         .collect();
     answer(&shared, &asked, &books).await
+}
+
+/// `/opds/authentification`: how an app signs in (Authentication for OPDS 1.0), open to all.
+pub async fn authentication(State(shared): State<Arc<Shared>>, asked: Asked) -> Response<Body> {
+    document(&shared, &asked)
+}
+
+/// The same, to an app that did not sign in (§2.1).
+fn unauthorized(shared: &Shared, asked: &Asked) -> Response<Body> {
+    let mut response = document(shared, asked);
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    let fields = response.headers_mut();
+    let basic = HeaderValue::from_static("Basic realm=\"Preau\", charset=\"UTF-8\"");
+    fields.insert(WWW_AUTHENTICATE, basic);
+    let link = format!(
+        "<{}{DOCUMENT}>; rel=\"http://opds-spec.org/auth/document\"; type=\"{AUTHENTICATION}\"",
+        asked.origin()
+    );
+    fields.extend(HeaderValue::from_str(&link).ok().map(|link| (LINK, link)));
+    response
+}
+
+fn document(shared: &Shared, asked: &Asked) -> Response<Body> {
+    let (say, origin) = (shared.words.speak(asked.language), asked.origin());
+    let link = |rel: &str, path: &str, media_type: &str| json!({"rel": rel, "href": format!("{origin}{path}"), "type": media_type});
+    let document = json!({
+        "id": format!("{origin}{DOCUMENT}"),
+        "title": shared.school,
+        "description": say.say("opds-sign-in"),
+        "links": [
+            link("logo", "/static/icon.svg", "image/svg+xml"),
+            link("help", "/aide", "text/html"),
+            link("register", "/moi", "text/html"),
+        ],
+        "authentication": [{
+            "type": "http://opds-spec.org/auth/basic",
+            "labels": {"login": say.say("opds-login"), "password": say.say("opds-password")},
+        }],
+    });
+    let mut response = Response::new(Body::from(document.to_string()));
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static(AUTHENTICATION));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn answer(shared: &Arc<Shared>, asked: &Asked, books: &[Arc<Book>]) -> Response<Body> {
@@ -88,7 +145,7 @@ async fn answer(shared: &Arc<Shared>, asked: &Asked, books: &[Arc<Book>]) -> Res
     }
     let mut response = Response::new(Body::from(feed.to_string()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FEED));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response
 }
 
@@ -118,12 +175,12 @@ async fn publication(shared: &Shared, book: &Book) -> Value {
     }
     json!({
         "metadata": metadata,
-        "links": links(book),
+        "links": links(book, shared.access.required()),
         "images": images(shared, book).await,
     })
 }
 
-fn links(book: &Book) -> Vec<Value> {
+fn links(book: &Book, signed_in: bool) -> Vec<Value> {
     let until = book.holding.licences.iter().filter_map(|l| l.until).max();
     let mut links = Vec::new();
     for package in &book.packages {
@@ -132,8 +189,11 @@ fn links(book: &Book) -> Vec<Value> {
         if let Some(until) = until {
             properties["availability"] = json!({"state": "available", "until": until.to_string()});
         }
+        if signed_in {
+            properties["authenticate"] = json!({"href": DOCUMENT, "type": AUTHENTICATION});
+        }
         links.push(json!({
-            "rel": OPEN_ACCESS,
+            "rel": if signed_in { ACQUISITION } else { OPEN_ACCESS },
             "href": format!("/p/{blob}/package"),
             "type": package.description.media_type,
             "size": package.size,

@@ -47,6 +47,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/aide", get(help))
         .route("/opds", get(opds::feed))
         .route("/opds/recherche", get(opds::search))
+        .route("/opds/authentification", get(opds::authentication))
         .route("/static/web/{file}", get(assets::serve))
         // A service worker rules over the paths below its own address.
         .route("/sw.js", get(|headers: HeaderMap| async move { assets::stable("sw.js", &headers) }))

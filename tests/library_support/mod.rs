@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod ent;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use preau::{
@@ -95,6 +97,16 @@ impl Lender {
 
     /// The same, of any media type.
     pub fn put_as(&self, media_type: &str, holding: &str, title: &str, bytes: &[u8]) -> BlobId {
+        let blob = self.keep(media_type, holding, title, bytes);
+        let path = format!("/p/{blob}/package");
+        until("the package to be lent", || {
+            (http::ask(self.address, "HEAD", &path, "").status == 200).then_some(())
+        });
+        blob
+    }
+
+    /// Stores a package, whoever may read it.
+    pub fn keep(&self, media_type: &str, holding: &str, title: &str, bytes: &[u8]) -> BlobId {
         let mut incoming = self.store.incoming(holding, Ticket::default()).unwrap();
         incoming.append(bytes).unwrap();
         let description = Description {
@@ -106,12 +118,7 @@ impl Lender {
             version: String::new(),
             origin: "test".into(),
         };
-        let blob = incoming.commit(description).unwrap().blob;
-        let path = format!("/p/{blob}/package");
-        until("the package to be lent", || {
-            (http::ask(self.address, "HEAD", &path, "").status == 200).then_some(())
-        });
-        blob
+        incoming.commit(description).unwrap().blob
     }
 
     /// A GET.

@@ -14,13 +14,26 @@ pub fn get(address: SocketAddr, path: &str, fields: &str) -> Page {
 
 /// One request without a body.
 pub fn ask(address: SocketAddr, method: &str, path: &str, fields: &str) -> Page {
+    send(address, method, path, fields, b"")
+}
+
+/// One request with a body, if there is one.
+pub fn send(address: SocketAddr, method: &str, path: &str, fields: &str, body: &[u8]) -> Page {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let ask =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{fields}\r\n");
+    let length = match body.len() {
+        0 => String::new(),
+        length => format!("Content-Length: {length}\r\n"),
+    };
+    let ask = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{length}{fields}\r\n"
+    );
     stream.write_all(ask.as_bytes()).unwrap();
+    // The box may answer and close before it has read a body that it does not want.
+    let _ = stream.write_all(body);
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
+    let read = stream.read_to_end(&mut bytes);
+    assert!(read.is_ok() || !bytes.is_empty(), "{path}: {read:?}");
     Page::parse(path, &bytes)
 }
 

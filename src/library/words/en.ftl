@@ -308,3 +308,6 @@ month-9 = September
 month-10 = October
 month-11 = November
 month-12 = December
+opds-sign-in = Make a key for this app on the box’s page “My data”, then paste it here as the password.
+opds-login = Name (any)
+opds-password = App key

@@ -308,3 +308,6 @@ month-9 = septembre
 month-10 = octobre
 month-11 = novembre
 month-12 = décembre
+opds-sign-in = Faites une clé pour cette application sur la page « Mes infos » de la box, puis collez-la ici comme mot de passe.
+opds-login = Nom (au choix)
+opds-password = Clé de l’application
