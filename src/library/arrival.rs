@@ -9,15 +9,15 @@ const FURTHEST_MINUTES: u64 = 24 * 60;
 /// moves, a size is unknown, or it does not wait at all.
 pub fn minutes(progress: &Progress, holding: &str) -> Option<u64> {
     let rate: u64 = progress.active.iter().map(|t| t.rate).sum();
-    let (before, own) = match progress.active.iter().find(|t| t.holding == holding) {
+    let (before, own) = if let Some(coming) = progress.active.iter().find(|t| t.holding == holding)
+    {
         // Those under way share the link; each has its own speed.
-        Some(coming) => (0, coming),
-        None => {
-            let place = progress.queued.iter().position(|t| t.holding == holding)?;
-            let (ahead, rest) = progress.queued.split_at(place);
-            let ahead: Option<Vec<u64>> = progress.active.iter().chain(ahead).map(left).collect();
-            (ahead?.iter().sum(), rest.first()?)
-        }
+        (0, coming)
+    } else {
+        let place = progress.queued.iter().position(|t| t.holding == holding)?;
+        let (ahead, rest) = progress.queued.split_at(place);
+        let ahead: Option<Vec<u64>> = progress.active.iter().chain(ahead).map(left).collect();
+        (ahead?.iter().sum(), rest.first()?)
     };
     let rate = if before == 0 && own.rate > 0 { own.rate } else { rate };
     let bytes = left(own)?.saturating_add(before);

@@ -64,14 +64,20 @@ impl SearchIndex {
                 }
             };
             let holding = &book.holding;
-            fold::words(&holding.title).iter().for_each(|word| note(word, IN_TITLE));
+            for word in fold::words(&holding.title) {
+                note(&word, IN_TITLE);
+            }
             let others = holding.subjects.iter().chain(&holding.levels).chain(&holding.publisher);
             for text in others.chain(&holding.identifiers) {
-                fold::words(text).iter().for_each(|word| note(word, BESIDE_TITLE));
+                for word in fold::words(text) {
+                    note(&word, BESIDE_TITLE);
+                }
             }
             let contents = contents(book);
             let words = contents.as_deref().unwrap_or_default();
-            words.split_ascii_whitespace().for_each(|word| note(word, IN_CONTENTS));
+            for word in words.split_ascii_whitespace() {
+                note(word, IN_CONTENTS);
+            }
         }
         let mut builder = MapBuilder::memory();
         let (mut starts, mut postings) = (vec![0], Vec::new());

@@ -1,7 +1,7 @@
 //! What stands around every page: the school's name, the way to one's own things, the languages.
 
-use super::{Shared, assets, request::Asked};
-use crate::access::Visitor;
+use super::{Shared, request::Asked};
+use crate::access::{Role, Visitor};
 
 /// The frame of a page.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ impl<'a> Shell<'a> {
             switch: asked.switch(),
             sign_in: nobody.then(|| sign_in_at(&asked.with("", ""))),
             signed_in: role.is_some(),
-            teaches: role.is_some_and(|role| role.teaches()),
-            counts: role.is_some_and(|role| role.sees_indicators()),
+            teaches: role.is_some_and(Role::teaches),
+            counts: role.is_some_and(Role::sees_indicators),
         }
     }
 
@@ -45,13 +45,6 @@ impl<'a> Shell<'a> {
             teaches: false,
             counts: false,
         }
-    }
-}
-
-impl Shell<'_> {
-    /// The address of one of our scripts or styles.
-    pub fn asset(&self, name: &str) -> String {
-        assets::asset(name)
     }
 }
 

@@ -55,12 +55,10 @@ struct SheetPage<'a> {
 
 /// `GET /codes`
 pub async fn ask(State(shared): State<Arc<Shared>>, signed: Signed) -> Response<Body> {
-    match signed.who(&shared, Role::teaches) {
-        Ok(Signed { asked, session }) => {
-            asking(&shared, &asked, &session, StatusCode::OK, "", None)
-        }
-        Err(refused) => refused,
+    if let Some(refused) = signed.refused(&shared, Role::teaches) {
+        return refused;
     }
+    asking(&shared, &signed.asked, &signed.session, StatusCode::OK, "", None)
 }
 
 fn asking(

@@ -39,12 +39,9 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// The person, if their role may do it; else a page that says for whom it is.
-    pub fn who(self, shared: &Shared, may: fn(Role) -> bool) -> Result<Self, Response<Body>> {
-        if may(self.session.person.role) {
-            return Ok(self);
-        }
-        Err(not_yours(shared, &self.asked))
+    /// A page that says for whom it is, unless this person's role may do it.
+    pub fn refused(&self, shared: &Shared, may: fn(Role) -> bool) -> Option<Response<Body>> {
+        (!may(self.session.person.role)).then(|| not_yours(shared, &self.asked))
     }
 }
 

@@ -46,10 +46,10 @@ struct Line {
 
 /// `GET /indicateurs`
 pub async fn show(State(shared): State<Arc<Shared>>, signed: Signed) -> Response<Body> {
-    let asked = match signed.who(&shared, Role::sees_indicators) {
-        Ok(signed) => signed.asked,
-        Err(refused) => return refused,
-    };
+    if let Some(refused) = signed.refused(&shared, Role::sees_indicators) {
+        return refused;
+    }
+    let asked = signed.asked;
     let (say, titles) = (shared.words.speak(asked.language), titles(&shared));
     let days = shared.indicators.days();
     let table = |(date, day): &(jiff::civil::Date, super::super::indicators::Day)| {
@@ -73,10 +73,10 @@ pub async fn show(State(shared): State<Arc<Shared>>, signed: Signed) -> Response
 
 /// `GET /indicateurs.csv`: the same of every day, for a spreadsheet.
 pub async fn table(State(shared): State<Arc<Shared>>, signed: Signed) -> Response<Body> {
-    let asked = match signed.who(&shared, Role::sees_indicators) {
-        Ok(signed) => signed.asked,
-        Err(refused) => return refused,
-    };
+    if let Some(refused) = signed.refused(&shared, Role::sees_indicators) {
+        return refused;
+    }
+    let asked = signed.asked;
     let (say, titles) = (shared.words.speak(asked.language), titles(&shared));
     let mut sheet = csv::WriterBuilder::new().delimiter(b';').from_writer(Vec::new());
     let heads = ["csv-day", "csv-id", "csv-title", "csv-openings", "csv-readers", "csv-note"];

@@ -73,10 +73,9 @@ pub async fn show(
     Path(code): Path<String>,
     signed: Signed,
 ) -> Response<Body> {
-    let signed = match signed.who(&shared, Role::teaches) {
-        Ok(signed) => signed,
-        Err(refused) => return refused,
-    };
+    if let Some(refused) = signed.refused(&shared, Role::teaches) {
+        return refused;
+    }
     let asked = &signed.asked;
     let Some(moment) = shared.moments.find(&code, asked.now) else {
         return gone(&shared, asked);
