@@ -79,6 +79,28 @@ impl Browser {
             .unwrap()
     }
 
+    /// Has the person chosen dark colours?
+    pub async fn dark(&self, client: &Client, dark: bool) {
+        let value = if dark { "dark" } else { "light" };
+        let features = json!([{"name": "prefers-color-scheme", "value": value}]);
+        self.tell(client, "Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    /// Gives the browser a cookie of a box, as the box itself sets it.
+    pub async fn cookie(&self, client: &Client, home: &str, name: &str, value: &str) {
+        let cookie =
+            json!({"name": name, "value": value, "url": home, "path": "/", "secure": true});
+        let set = self.tell(client, "Network.setCookie", cookie).await;
+        assert_eq!(set["value"]["success"], true, "{name}: {set}");
+    }
+
+    /// One command of the DevTools protocol.
+    async fn tell(&self, client: &Client, command: &str, parameters: Value) -> Value {
+        let session = client.session_id().await.unwrap().unwrap();
+        let address = format!("http://127.0.0.1:{}/session/{session}/goog/cdp/execute", self.port);
+        post(&address, &json!({"cmd": command, "params": parameters}).to_string()).await
+    }
+
     /// Where downloads land.
     pub fn downloads(&self) -> PathBuf {
         self.profile.path().join("downloads")
