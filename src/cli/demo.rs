@@ -12,7 +12,7 @@ pub struct DemoArguments {
     /// Tell the whole story alone, check each step, and end: 0 when every promise was kept.
     #[arg(long)]
     check: bool,
-    /// Port of the pages on 127.0.0.1 [default: 8080, or any free one].
+    /// Port of the pages on 127.0.0.1 [default: 8443, or any free one].
     #[arg(long)]
     port: Option<u16>,
     /// Keep the school in this folder [default: one that goes with the demo].

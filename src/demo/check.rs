@@ -12,7 +12,9 @@ use super::{
     box_process::BoxProcess,
     manuals::{self, Kind, Printed},
     peers::Peers,
-    reader::Reader,
+    people::DOCUMENTALISTE,
+    reader::{CameBack, Reader},
+    rights,
 };
 
 /// Rate of the link while the cut is prepared, in bytes a second.
@@ -35,12 +37,14 @@ pub struct Story<'a> {
     pub folder: &'a Path,
     /// The manuals its distributor has.
     pub printed: Vec<Printed>,
-    /// GAR, distributor and link.
+    /// ENT, GAR, distributor and link.
     pub peers: &'a Peers,
     /// The box.
     pub school: BoxProcess,
-    /// Someone who reads.
+    /// The documentaliste, who may read everything.
     pub reader: Reader,
+    /// A pupil of 2de.
+    pub pupil: Reader,
 }
 
 /// Says what a step promised, what it showed and how long it took.
@@ -78,6 +82,9 @@ impl Story<'_> {
         steps.passed("the link is cut in mid-download, what is here is read", &shown);
         let shown = self.restored().await?;
         steps.passed("the link is mended, downloads go on where they were", &shown);
+        let shown = rights::pupil_reads_what_is_theirs(&self.pupil, &self.printed).await?;
+        steps
+            .passed("a pupil signs in, reads what is theirs, and is told why not the rest", &shown);
         self.peers.link.cut();
         let shown = self.read_everything().await?;
         steps.passed("the link is cut, every manual is read and downloaded", &shown);
@@ -87,6 +94,8 @@ impl Story<'_> {
         steps.passed("sources that fail empty no shelf", &shown);
         let shown = self.restart().await?;
         steps.passed("the box starts again without Internet", &shown);
+        let shown = rights::pass_lets_in(&self.pupil, &self.printed).await?;
+        steps.passed("with the link cut the pupil's pass lets in, to what is theirs alone", &shown);
         let shown = self.new_version().await?;
         steps.passed("a new version moves what changed", &shown);
         let output = self.school.ask(&["store", "verify"]).await?;
@@ -102,6 +111,8 @@ impl Story<'_> {
     async fn cut_in_mid_download(&mut self) -> Result<String> {
         let (link, total) = (&self.peers.link, self.total_bytes());
         link.set_rate(Some(SLOW_LINK));
+        link.restore();
+        self.reader.sign_in(DOCUMENTALISTE).await.context("signing in at the ENT")?;
         let output = self.school.ask(&["sync", "--no-wait"]).await?;
         ensure!(output.status.success(), "sync --no-wait: {output:?}");
         let (cut_at, begun) = (total * CUT_AT_PERCENT / 100, Instant::now());
@@ -190,10 +201,15 @@ impl Story<'_> {
         self.school.stop().await?;
         let (again, took) = BoxProcess::start(self.folder, self.school.address).await?;
         self.school = again;
+        let how = self.reader.come_back().await.context("coming back without Internet")?;
         let first = self.printed.first().context("no manual")?;
         self.reader.read(&format!("lire/{}/1", first.written.sha256)).await?;
         self.shelf_is_full().await?;
-        Ok(format!("pages answer after {} ms", took.as_millis()))
+        let how = match how {
+            CameBack::BySession => "sessions go on",
+            CameBack::ByPass => "the pass of the browser lets in",
+        };
+        Ok(format!("pages answer after {} ms, {how}", took.as_millis()))
     }
 
     async fn new_version(&mut self) -> Result<String> {

@@ -12,14 +12,18 @@ use super::{
     box_process::{self, BoxProcess},
     check::Story,
     manuals,
+    opening::{self, Opened},
     peers::Peers,
+    people::{DOCUMENTALISTE, PEOPLE},
     printing,
     reader::Reader,
-    school,
+    school::{self, Listen},
 };
 
 /// Port of the demo's pages when it is free.
-const USUAL_PORT: u16 = 8080;
+const USUAL_PORT: u16 = 8443;
+/// Port that sends readers there, when it is free.
+const USUAL_PLAIN_PORT: u16 = 8080;
 /// A rest between the cut and what is still read, for whoever watches.
 const A_MOMENT: Duration = Duration::from_millis(500);
 
@@ -28,7 +32,7 @@ const A_MOMENT: Duration = Duration::from_millis(500);
 pub struct DemoOptions {
     /// Tells the whole story by itself, asserts each step, and ends.
     pub check: bool,
-    /// Port of the pages on loopback; none = 8080, or any free one when it is taken.
+    /// Port of the pages on loopback; none = 8443, or any free one when it is taken.
     pub port: Option<u16>,
     /// Where the school is kept; none = a folder that goes with the demo.
     pub folder: Option<PathBuf>,
@@ -44,37 +48,49 @@ pub async fn run(options: DemoOptions) -> Result<()> {
     let total: u64 = printed.iter().map(|p| p.written.size).sum();
     println!("{} manuals printed, {}.", printed.len(), HumanBytes(total));
 
-    let peers = Peers::start(printed.clone(), &school::uai()?, Timestamp::now()).await?;
-    let address = match options.port {
-        Some(port) => box_process::free_address(Some(port))?,
-        None if options.check => box_process::free_address(None)?,
-        None => box_process::free_address(Some(USUAL_PORT))
-            .or_else(|_| box_process::free_address(None))?,
-    };
+    let listen = listen(&options)?;
+    let opened = opening::open(&folder, printed.clone(), listen.https, Timestamp::now()).await?;
+    let peers = &opened.peers;
     let settings = folder.join("preau.toml");
-    tokio::fs::write(&settings, school::settings(&folder, &peers, address))
+    tokio::fs::write(&settings, school::settings(&folder, peers, listen))
         .await
         .with_context(|| format!("cannot write {}", settings.display()))?;
     if options.check {
         // The story cuts the first transfers: nothing may have moved before it begins.
         peers.link.cut();
     }
-    let (school, took) = BoxProcess::start(&folder, address).await?;
-    println!("The box answers on http://{address}/ after {} ms.", took.as_millis());
-    let reader = Reader::new(address)?;
+    let (school, took) = BoxProcess::start(&folder, listen.https).await?;
+    println!("The box answers on {} after {} ms.", opened.home, took.as_millis());
+    let reader = Reader::new(&opened.home, &opened.authority)?;
     if options.check {
-        peers.link.restore();
-        return Story { folder: &folder, printed, peers: &peers, school, reader }.check().await;
+        let pupil = Reader::new(&opened.home, &opened.authority)?;
+        return Story { folder: &folder, printed, peers, school, reader, pupil }.check().await;
     }
-    show(&peers, school, &reader, &printed).await
+    show(&opened, school, &reader, &printed).await
+}
+
+fn listen(options: &DemoOptions) -> Result<Listen> {
+    let usual = |port| {
+        if options.check {
+            return box_process::free_address(None);
+        }
+        box_process::free_address(Some(port)).or_else(|_| box_process::free_address(None))
+    };
+    let https = match options.port {
+        Some(port) => box_process::free_address(Some(port))?,
+        None => usual(USUAL_PORT)?,
+    };
+    Ok(Listen { plain: usual(USUAL_PLAIN_PORT)?, https })
 }
 
 async fn show(
-    peers: &Peers,
+    opened: &Opened,
     mut school: BoxProcess,
     reader: &Reader,
     printed: &[manuals::Printed],
 ) -> Result<()> {
+    let peers = &opened.peers;
+    reader.sign_in(DOCUMENTALISTE).await.context("signing in at the ENT")?;
     println!("\nThe box asks the GAR and the distributor, and fetches what the school holds:");
     ensure!(school.show(&["sync"]).await?, "the mirror did not come to its end");
     peers.link.cut();
@@ -84,21 +100,28 @@ async fn show(
         let bytes = reader.read(&format!("lire/{}/1", one.written.sha256)).await?;
         println!("  still read: {} ({} bytes of page 1)", one.manual.title, bytes.len());
     }
-    invite(&school)?;
+    invite(&school, opened)?;
     obey(peers, &mut school).await?;
     school.stop().await
 }
 
-fn invite(school: &BoxProcess) -> Result<()> {
-    let (address, socket) = (school.address, school.socket());
+fn invite(school: &BoxProcess, opened: &Opened) -> Result<()> {
+    let (home, socket) = (&opened.home, school.socket());
     let (socket, program) = (socket.display(), std::env::current_exe()?);
-    let preau = program.display();
+    let (preau, authority) = (program.display(), opened.authority.display());
+    println!("\nThe school is yours. Its people, at the ENT (which needs the Internet: restore):");
+    for person in &PEOPLE {
+        println!("  {:<16} {:<28} {}", person.name, person.does(), person.classes.join(", "));
+    }
     println!(
-        "\nThe school is yours.\n\n\
-         Open in a browser\n\
-        \x20 http://{address}/            the shelf\n\
-        \x20 http://{address}/aide        help\n\
-        \x20 http://{address}/opds        the catalogue for reading apps\n\n\
+        "\nOpen in a browser\n\
+        \x20 {home}            the shelf\n\
+        \x20 {home}aide        help\n\
+        \x20 {home}opds        the catalogue for reading apps\n\
+         The browser must trust the demo's own authority, or be told to go on all the same:\n\
+        \x20 {authority}\n\
+        \x20 (Firefox: settings, certificates, authorities, import; Chromium: settings, security,\n\
+        \x20 manage certificates. It is gone with the demo: take it out again afterwards.)\n\n\
          Try in another terminal\n\
         \x20 {preau} status   --socket {socket}\n\
         \x20 {preau} holdings --socket {socket}\n\

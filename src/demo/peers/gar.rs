@@ -13,7 +13,10 @@ use url::Url;
 use super::below;
 use crate::{
     config::Uai,
-    demo::manuals::Manual,
+    demo::{
+        manuals::Manual,
+        people::{DemoPerson, person},
+    },
     net::{
         body::Body,
         serve::{Handler, plain},
@@ -38,7 +41,20 @@ struct Subscription {
     assigned: u64,
     /// For the whole school rather than for some pupils.
     open: bool,
+    /// `publicCible`.
+    publics: &'static [&'static str],
+    /// It ended with the school year before.
+    past: bool,
 }
+
+/// Books for teachers: the pupils' subscription does not exist.
+const FOR_TEACHERS: &str = "philosophie-terminale";
+/// The pupils' subscription was not renewed; the teachers' was.
+const ENDED_FOR_PUPILS: &str = "svt-terminale";
+const EVERYONE: &[&str] = &["ELEVE", "ENSEIGNANT", "DOCUMENTALISTE", "AUTRE PERSONNEL"];
+const LEARNERS: &[&str] = &["ELEVE", "ENSEIGNANT", "DOCUMENTALISTE"];
+const TEACHERS: &[&str] = &["ENSEIGNANT", "DOCUMENTALISTE"];
+const PUPILS_ONLY: &[&str] = &["ELEVE"];
 
 /// The GAR.
 #[derive(Debug, Clone)]
@@ -57,26 +73,50 @@ struct Known {
 }
 
 impl Gar {
-    /// One subscription a manual for the school, and one for another school.
+    /// One subscription a manual for the school, an ended one beside one of them, and one for
+    /// another school.
     pub(super) fn new(uai: &Uai, manuals: &[Manual], distributor: &Url, now: Timestamp) -> Self {
         let today = now.to_zoned_datetime(TimeZone::UTC);
         let begins = if today.month() >= 8 { today.year() } else { today.year() - 1 };
         let mut subscriptions: Vec<Subscription> = (0..manuals.len())
             .zip(PUPILS.into_iter().cycle())
-            .map(|(manual, assigned)| Subscription {
-                id: format!("DEMO_{uai}_{:05}", 21_001 + manual),
-                school: uai.to_string(),
-                manual,
-                assigned,
-                open: manual % 5 == 0,
+            .map(|(manual, assigned)| {
+                let slug = manuals.get(manual).map_or("", |manual| manual.slug);
+                let for_teachers = [FOR_TEACHERS, ENDED_FOR_PUPILS].contains(&slug);
+                let open = manual % 5 == 0;
+                Subscription {
+                    id: format!("DEMO_{uai}_{:05}", 21_001 + manual),
+                    school: uai.to_string(),
+                    manual,
+                    assigned: if for_teachers { 0 } else { assigned },
+                    open,
+                    publics: match (for_teachers, open) {
+                        (true, _) => TEACHERS,
+                        (false, true) => EVERYONE,
+                        (false, false) => LEARNERS,
+                    },
+                    past: false,
+                }
             })
             .collect();
+        let ended = manuals.iter().position(|manual| manual.slug == ENDED_FOR_PUPILS);
+        subscriptions.extend(ended.map(|manual| Subscription {
+            id: format!("DEMO_{uai}_20099"),
+            school: uai.to_string(),
+            manual,
+            assigned: 0,
+            open: false,
+            publics: PUPILS_ONLY,
+            past: true,
+        }));
         subscriptions.push(Subscription {
             id: format!("DEMO_{OTHER_SCHOOL}_20001"),
             school: OTHER_SCHOOL.to_owned(),
             manual: 0,
             assigned: 12,
             open: false,
+            publics: LEARNERS,
+            past: false,
         });
         subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
         let known = Known {
@@ -105,8 +145,8 @@ impl Handler for Gar {
                 json_answer(StatusCode::OK, &self.known.subscriptions(&filters, query))
             }
             ["gar", "decompteaffectations"] if asking => self.known.counts(query),
-            ["gar", "ressources", _ent, uai, _person] if head.method == Method::GET => {
-                self.known.resources(uai, head.uri.path())
+            ["gar", "ressources", _ent, uai, person] if head.method == Method::GET => {
+                self.known.resources(uai, person, head.uri.path())
             }
             _ => plain(StatusCode::NOT_FOUND, "not an interface of this GAR\n"),
         }
@@ -135,7 +175,10 @@ impl Known {
 
     fn subscription(&self, subscription: &Subscription) -> Option<Value> {
         let manual = self.manuals.get(subscription.manual)?;
-        let (from, to) = self.year;
+        let (from, to, last_day) = match (self.year, subscription.past) {
+            ((from, to), false) => (from, to, "08-15"),
+            ((from, _), true) => (from - 1, from, "07-31"),
+        };
         let mut record = json!({
             "idAbonnement": subscription.id,
             "idDistributeurCom": DISTRIBUTOR,
@@ -143,12 +186,12 @@ impl Known {
             "typeIdRessource": "ARK",
             "libelleRessource": manual.title,
             "debutValidite": format!("{from}-08-01T00:00:00.000+02:00"),
-            "finValidite": format!("{to}-08-15T23:59:59.000+02:00"),
+            "finValidite": format!("{to}-{last_day}T23:59:59.000+02:00"),
             "anneeFinValidite": format!("{from}-{to}"),
             "uaiEtab": subscription.school,
             "categorieAffectation": "transferable",
             "typeAffectation": if subscription.open { "ETABL" } else { "INDIV" },
-            "publicCible": ["ELEVE", "ENSEIGNANT", "DOCUMENTALISTE"],
+            "publicCible": subscription.publics,
         });
         if subscription.open {
             record["nbLicenceGlobale"] = json!("ILLIMITE");
@@ -171,27 +214,43 @@ impl Known {
             let Some(manual) = self.manuals.get(s.manual) else { continue };
             if ids.is_empty() || ids.contains(&s.id) {
                 let teachers = s.assigned / 30 + 1;
-                let _ = writeln!(
-                    csv,
-                    "{};{};null;{};{};{teachers};1;null",
-                    s.school, s.id, manual.ark, s.assigned
-                );
+                let pupils = match s.assigned {
+                    0 => "null".to_owned(),
+                    count => count.to_string(),
+                };
+                let (school, id, ark) = (&s.school, &s.id, &manual.ark);
+                let _ = writeln!(csv, "{school};{id};null;{ark};{pupils};{teachers};1;null");
             }
         }
         typed(StatusCode::OK, "text/csv; charset=utf-8", csv)
     }
 
-    fn resources(&self, uai: &str, path: &str) -> Response<Body> {
-        if uai != self.school {
+    fn resources(&self, uai: &str, id: &str, path: &str) -> Response<Body> {
+        let refused = |message: &str| {
             let error = json!({ "Erreur": {
                 "Code": "Bad Request",
-                "Message": "Établissement non trouvé",
+                "Message": message,
                 "Resource": path.trim_start_matches("/gar/"),
             }});
-            return json_answer(StatusCode::BAD_REQUEST, &error);
+            json_answer(StatusCode::BAD_REQUEST, &error)
+        };
+        if uai != self.school {
+            return refused("Établissement non trouvé");
         }
-        let resources: Vec<Value> = self.manuals.iter().map(|m| self.resource(m)).collect();
+        let Some(person) = person(id) else { return refused("Utilisateur non trouvé") };
+        let theirs = |(place, manual): (usize, &Manual)| {
+            self.may_open(person, place, manual).then(|| self.resource(manual))
+        };
+        let resources: Vec<Value> = self.manuals.iter().enumerate().filter_map(theirs).collect();
         json_answer(StatusCode::OK, &json!({ "listeRessources": { "ressource": resources } }))
+    }
+
+    /// By a subscription of this year for their role, open to all or given to them.
+    fn may_open(&self, person: &DemoPerson, place: usize, manual: &Manual) -> bool {
+        let mine = self.subscriptions.iter().filter(|s| s.manual == place && !s.past);
+        let mut mine = mine.filter(|s| s.school == self.school);
+        let role = person.role.public();
+        mine.any(|s| s.publics.contains(&role) && (s.open || person.was_given(manual.slug)))
     }
 
     fn resource(&self, manual: &Manual) -> Value {

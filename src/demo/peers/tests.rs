@@ -8,7 +8,8 @@ use super::*;
 use crate::{
     demo::{
         manuals::{self, Manual},
-        reader::LIMITS,
+        opening,
+        people::{DOCUMENTALISTE, PUPIL},
         school,
     },
     net::client::{Ask, Client, ClientOptions},
@@ -45,12 +46,13 @@ struct World {
 async fn world(all: Vec<Manual>, size: usize) -> World {
     let folder = tempfile::tempdir().unwrap();
     let printed = printed(folder.path(), all, size);
-    let peers =
-        Peers::start(printed, &school::uai().unwrap(), "2026-11-24T20:00:00Z".parse().unwrap())
-            .await
-            .unwrap();
+    let (https, now) = ("127.0.0.1:8443".parse().unwrap(), "2026-11-24T20:00:00Z".parse().unwrap());
+    let opened = opening::open(folder.path(), printed, https, now).await.unwrap();
+    let (peers, extra_authorities) = (opened.peers, vec![opened.authority]);
     let allow_private = vec!["127.0.0.0/8".parse().unwrap()];
-    let client = Client::new(ClientOptions { allow_private, ..Default::default() }).unwrap();
+    let client =
+        Client::new(ClientOptions { allow_private, extra_authorities, ..Default::default() })
+            .unwrap();
     World { peers, client, _folder: folder }
 }
 
@@ -126,20 +128,47 @@ async fn the_gar_answers_for_the_school_asked_about_and_page_by_page() {
         }
     };
     let count = |answer: &Value| answer["abonnements"].as_array().unwrap().len();
-    assert_eq!(count(&ask(school::UAI, "debut=0&fin=5000").await), 12);
+    assert_eq!(count(&ask(school::UAI, "debut=0&fin=5000").await), 13);
     assert_eq!(count(&ask(school::UAI, "debut=0&fin=8").await), 8);
-    assert_eq!(count(&ask(school::UAI, "debut=8&fin=16").await), 4);
+    assert_eq!(count(&ask(school::UAI, "debut=8&fin=16").await), 5);
     assert_eq!(count(&ask("0670007U", "debut=0&fin=5000").await), 1);
     assert_eq!(count(&ask("0010001A", "").await), 0);
 
     let url = world.peers.gar_url.join("decompteaffectations").unwrap();
     let csv = String::from_utf8(world.get(url, &[]).await.2.to_vec()).unwrap();
-    assert_eq!(csv.lines().count(), 1 + 13);
-    let list = |uai: &str| world.peers.gar_url.join(&format!("ressources/DEMO/{uai}/x")).unwrap();
-    let resources = world.json(list(school::UAI)).await;
-    assert_eq!(resources["listeRessources"]["ressource"].as_array().unwrap().len(), 12);
-    let (status, _, _) = world.get(list("0670007U"), &[]).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(csv.lines().count(), 1 + 14);
+    let list = |uai: &str, person: &str| {
+        world.peers.gar_url.join(&format!("ressources/DEMO/{uai}/{person}")).unwrap()
+    };
+    for (person, given) in [(DOCUMENTALISTE, 12), (PUPIL, 5), ("demo-proviseure", 3)] {
+        let resources = world.json(list(school::UAI, person)).await;
+        let listed = resources["listeRessources"]["ressource"].as_array().unwrap().len();
+        assert_eq!(listed, given, "{person}");
+    }
+    for url in [list("0670007U", PUPIL), list(school::UAI, "nobody")] {
+        assert_eq!(world.get(url, &[]).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn the_ent_lists_its_people_to_the_box_alone_and_takes_no_invented_ticket() {
+    let world = world(small_manuals(), 10).await;
+    let ask = |path: &str, service: &str| {
+        let mut url = world.peers.ent_url.join(path).unwrap();
+        url.query_pairs_mut().append_pair("service", service).append_pair("ticket", "ST-1");
+        url
+    };
+    let home = "https://localhost:8443/connexion/retour?state=a";
+    let (status, _, page) = world.get(ask("login", home), &[]).await;
+    let page = String::from_utf8(page.to_vec()).unwrap();
+    assert_eq!((status, page.matches("<button>").count()), (StatusCode::OK, 12));
+    for elsewhere in ["https://evil.example/", "https://localhost:8444/", "javascript:alert(1)", ""]
+    {
+        let (status, ..) = world.get(ask("login", elsewhere), &[]).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{elsewhere}");
+    }
+    let (_, _, answer) = world.get(ask("p3/serviceValidate", home), &[]).await;
+    assert!(String::from_utf8(answer.to_vec()).unwrap().contains("\"INVALID_TICKET\""));
 }
 
 #[tokio::test]
