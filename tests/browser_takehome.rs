@@ -15,7 +15,7 @@ mod takehome_support;
 use fantoccini::Locator;
 use serde_json::json;
 use support::until;
-use takehome_support::{Home, PHONE, Published};
+use takehome_support::{DESKTOP, Home, LAPTOP, PHONE, Published};
 
 /// Pages of the manual that is taken, and bytes of each: a few seconds of a slow cable.
 const PAGES: u32 = 12;
@@ -87,7 +87,7 @@ async fn with_the_box_stopped_a_manual_taken_home_is_read_page_by_page_and_searc
     for page in 1..=PAGES {
         home.await_shown(&format!("Page {page}, édition")).await;
         if page == 3 {
-            home.look("takehome-reader-away.png").await;
+            home.picture("takehome-reader-away.png").await;
         }
         if page < PAGES {
             home.client.find(Locator::Css("#next")).await.unwrap().click().await.unwrap();
@@ -276,4 +276,21 @@ async fn without_a_private_file_system_parts_are_kept_in_cache_storage() {
     let page = manifest["readingOrder"][5]["href"].as_str().unwrap().to_owned();
     assert_eq!(home.fetch(&page).await.status, 200);
     home.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: scripts/test runs it"]
+async fn its_pages_are_good_at_every_size_by_day_and_by_night_in_both_languages() {
+    let other = || Published::big("autre", "Histoire-géographie, classe de seconde", 2, 1000, 1);
+    for size in [PHONE, LAPTOP, DESKTOP] {
+        let Some(mut home) = Home::start(&[manual(1), other()], size).await else { return };
+        home.take("Le grand manuel").await;
+        home.take("Histoire-géographie, classe de seconde").await;
+        home.pictures("/emporter", "list").await;
+        let slug = home.kept().await[0]["slug"].as_str().unwrap().to_owned();
+        home.pictures(&format!("/livre/{slug}"), "book").await;
+        home.stop_the_box();
+        home.pictures("/recherche", "away").await;
+        home.close().await;
+    }
 }

@@ -18,6 +18,8 @@ use super::support::{
 };
 
 pub const PHONE: (u32, u32) = (360, 780);
+pub const LAPTOP: (u32, u32) = (1024, 700);
+pub const DESKTOP: (u32, u32) = (1440, 900);
 
 /// A package as a distributor publishes it.
 pub struct Published {
@@ -120,8 +122,23 @@ impl Home {
                 .for_element(Locator::Css("#kept .takehome-note, #kept .notice"))
                 .await
                 .unwrap();
+        } else if path.starts_with("/livre/") {
+            let panel = Locator::Css("#takehome .takehome-state > *");
+            self.client.wait().for_element(panel).await.unwrap();
         }
         self.look(picture).await;
+    }
+
+    /// Visits a page light and dark, in both languages.
+    pub async fn pictures(&self, path: &str, name: &str) {
+        let width = self.run("return innerWidth").await;
+        for (dark, scheme) in [(false, "light"), (true, "dark")] {
+            self.browser.dark(&self.client, dark).await;
+            for language in ["en", "fr"] {
+                let picture = format!("takehome-{name}-{width}-{scheme}-{language}.png");
+                self.visit(&format!("{path}?lang={language}"), &picture).await;
+            }
+        }
     }
 
     /// Looks at the page as it is.
@@ -134,6 +151,11 @@ impl Home {
             .await
             .unwrap();
         assert!(wide.as_i64().unwrap() <= 0, "{picture} is {wide} pixels too wide");
+        self.picture(picture).await;
+    }
+
+    /// Takes a picture of the page as it is.
+    pub async fn picture(&self, picture: &str) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/screenshots"));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(picture), self.client.screenshot().await.unwrap()).unwrap();
