@@ -59,9 +59,16 @@ pub fn files() -> impl Iterator<Item = String> {
     Dist::iter().filter(is_served).map(|name| format!("{ROOT}{name}"))
 }
 
+/// Scripts whose names stay: documents that are kept for ever name them.
+const STABLE: [&str; 2] = ["sw.js", "scorm-frame.js"];
+
 /// `/static/web/{file}`.
 pub async fn serve(Path(file): Path<String>, headers: HeaderMap) -> Response<Body> {
-    send(&file, &headers, IMMUTABLE)
+    if STABLE.contains(&file.as_str()) {
+        stable(&file, &headers)
+    } else {
+        send(&file, &headers, IMMUTABLE)
+    }
 }
 
 /// A file at an address that stays the same from one version to the next: asked about each time.

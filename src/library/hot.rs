@@ -30,7 +30,7 @@ use super::{
     indicators::Indicators,
     inflated::Inflated,
     packages::{NO_COVER_TYPE, Packages},
-    refusal,
+    refusal, scorm,
     shelf::Book,
     words::Words,
 };
@@ -53,6 +53,8 @@ const MAX_INFLATED_BYTES: u64 = 64 << 20;
 const INFLATIONS: usize = 2;
 /// A right may end, and a device change hands: what was read is asked about again.
 const PERSONAL: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// Documents of SCORM packages up to this get the platform's script.
+const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 
 const SANDBOX: HeaderValue = HeaderValue::from_static(
     "sandbox allow-scripts allow-popups allow-forms; form-action 'self'; default-src 'self' data: blob: \
@@ -261,6 +263,9 @@ impl Hot {
         found: Resource,
         publication: &Publication,
     ) -> Response<Body> {
+        if publication.kind == Kind::Scorm && is_document(&found) {
+            return self.document(ask, key, found).await;
+        }
         let gzip = conditional::takes_gzip(ask.headers);
         let coded = found.deflated && (gzip || found.len > MAX_INFLATED_BYTES);
         let fields: &'static [_] =
@@ -297,6 +302,30 @@ impl Hot {
         whole.body = Body::Bytes(bytes);
         ask.answered(whole)
     }
+
+    /// A document of a SCORM package, with the platform it asks for.
+    async fn document(&self, ask: &Ask<'_>, key: Option<&str>, found: Resource) -> Response<Body> {
+        let media_type = header(&found.media_type);
+        let turn = self.inflating.clone().acquire_owned().await;
+        let making = move || {
+            let _turn = turn;
+            found.read(MAX_DOCUMENT_BYTES).ok().map(|bytes| scorm::with_platform(&bytes))
+        };
+        let Ok(Some(bytes)) = tokio::task::spawn_blocking(making).await else { return broken() };
+        let etag = header(&format!("\"s{:08x}\"", crc32fast::hash(&bytes)));
+        let bytes = Bytes::from(bytes);
+        let ready = Arc::new(Ready { bytes, gzip: false, varies: false, media_type, etag });
+        if let Some(key) = key.filter(|_| ready.bytes.len() as u64 <= HOT_RESOURCE_BYTES) {
+            self.resources.put(key, conditional::takes_gzip(ask.headers), &ready);
+        }
+        ask.answered(representation(&ready, ask.cache.clone()))
+    }
+}
+
+/// Is it a document that a script can be put into?
+fn is_document(resource: &Resource) -> bool {
+    let kind = resource.media_type.split(';').next().unwrap_or_default();
+    matches!(kind, "text/html" | "application/xhtml+xml") && resource.len <= MAX_DOCUMENT_BYTES
 }
 
 static NO_SNIFF_FIELD: (HeaderName, HeaderValue) = NO_SNIFF;

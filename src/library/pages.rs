@@ -21,6 +21,7 @@ use super::{
     card::Card,
     opds, portal,
     portal::Reader,
+    reader,
     reading::{self, Line},
     request::{Asked, page},
     search_page,
@@ -43,6 +44,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/recherche", get(search_page::search))
         .route("/recherche/liste", get(search_page::list))
         .route("/livre/{slug}", get(book))
+        .route("/lire/{blob}", get(reader::app))
         .route("/lire/{blob}/{page}", get(reading::read))
         .route("/aide", get(help))
         .route("/opds", get(opds::feed))
@@ -112,7 +114,7 @@ async fn book(
     if let Some(package) = book.main().filter(|_| lent) {
         match shared.packages.open(package).await {
             Ok(publication) => {
-                read = Some(format!("/lire/{}/1", package.blob));
+                read = Some(format!("/lire/{}", package.blob));
                 contents = reading::contents(&publication, &package.blob);
                 facts.extend(reading::facts(&publication, &say));
             }

@@ -15,7 +15,8 @@ use super::{
     pages::{error, not_found},
     portal::Reader,
     refusal,
-    request::page,
+    request::{Asked, page},
+    shelf::Book,
     shell::Shell,
     words::Speech,
 };
@@ -59,6 +60,50 @@ struct ReaderPage<'a> {
     contents: Vec<Line>,
 }
 
+/// A manual that may be read now, open.
+pub struct Opened {
+    /// The package.
+    pub blob: BlobId,
+    /// Whose it is.
+    pub book: Arc<Book>,
+    /// What is in it.
+    pub publication: Arc<Publication>,
+}
+
+/// Opens a manual for its reader, or answers why it cannot be.
+pub async fn open(
+    shared: &Shared,
+    asked: &Asked,
+    blob: &str,
+) -> Result<Opened, Box<Response<Body>>> {
+    let say = shared.words.speak(asked.language);
+    let (view, now) = (shared.view.borrow().clone(), asked.now);
+    let known = blob.parse::<BlobId>().ok().and_then(|b| {
+        Some((b, shared.store.package(&b)?, view.shelf.book_of(&b, &asked.visitor, now)?))
+    });
+    let Some((blob, package, (book, right))) = known else {
+        return Err(Box::new(not_found(shared, asked)));
+    };
+    let book = book.clone();
+    let heading = || say.say("not-lent-title").into_owned();
+    if !right.is_lent() {
+        let why = refusal::reason(&say, right);
+        return Err(Box::new(error(shared, asked, StatusCode::FORBIDDEN, heading(), why)));
+    }
+    match shared.packages.open(&package).await {
+        Ok(publication) => {
+            shared.store.lent(&blob, now);
+            let reader = asked.session().map(|session| session.person.id.as_str());
+            shared.indicators.touched(&book.holding.id, reader, now);
+            Ok(Opened { blob, book, publication })
+        }
+        Err(reason) => {
+            let why = say.say_with("explain-damaged", "reason", reason.to_string()).into_owned();
+            Err(Box::new(error(shared, asked, StatusCode::BAD_GATEWAY, heading(), why)))
+        }
+    }
+}
+
 /// `/lire/{blob}/{page}`, pages counted from 1; `?ouvrir=` names a place of the package to show in
 /// the stead of the page: a fragment of it, or a document outside the reading order.
 pub async fn read(
@@ -66,36 +111,18 @@ pub async fn read(
     Path((blob, number)): Path<(String, usize)>,
     Reader(asked): Reader,
 ) -> Response<Body> {
-    let say = shared.words.speak(asked.language);
-    let (view, now) = (shared.view.borrow().clone(), asked.now);
-    let known = blob.parse::<BlobId>().ok().and_then(|b| {
-        Some((b, shared.store.package(&b)?, view.shelf.book_of(&b, &asked.visitor, now)?))
-    });
-    let Some((blob, package, (book, right))) = known else { return not_found(&shared, &asked) };
-    let heading = || say.say("not-lent-title").into_owned();
-    if !right.is_lent() {
-        let why = refusal::reason(&say, right);
-        return error(&shared, &asked, StatusCode::FORBIDDEN, heading(), why);
-    }
-    let publication = match shared.packages.open(&package).await {
-        Ok(publication) => publication,
-        Err(reason) => {
-            let why = say.say_with("explain-damaged", "reason", reason.to_string()).into_owned();
-            return error(&shared, &asked, StatusCode::BAD_GATEWAY, heading(), why);
-        }
+    let Opened { blob, book, publication } = match open(&shared, &asked, &blob).await {
+        Ok(opened) => opened,
+        Err(refused) => return *refused,
     };
+    let say = shared.words.speak(asked.language);
     let order = &publication.reading_order;
     let Some(item) = number.checked_sub(1).and_then(|place| order.get(place)) else {
         return not_found(&shared, &asked);
     };
-    shared.store.lent(&blob, now);
-    let reader = asked.session().map(|session| session.person.id.as_str());
-    shared.indicators.touched(&book.holding.id, reader, now);
-    // A frame in an origin of its own sends no cookie: its address says by what right.
-    let sandboxed = publication.kind != Kind::Pdf;
-    let base = match asked.session().filter(|_| sandboxed) {
-        Some(session) => format!("/p/{blob}~{}/", shared.access.capability(session, &blob)),
-        None => format!("/p/{blob}/"),
+    let base = match publication.kind {
+        Kind::Pdf => format!("/p/{blob}/"),
+        _ => frames(&shared, &asked, &blob),
     };
     let turned = |n: usize| format!("/lire/{blob}/{n}");
     let title = book.holding.title.as_str();
@@ -115,10 +142,19 @@ pub async fn read(
         frame_title: say
             .say_with_two("page-frame", ("title", title.to_owned().into()), ("page", number.into()))
             .into_owned(),
-        sandboxed,
+        sandboxed: publication.kind != Kind::Pdf,
         contents: contents(&publication, &blob),
     };
     page(&asked, StatusCode::OK, &content)
+}
+
+/// Where the frames of a package find it. A frame in an origin of its own sends no cookie: its
+/// address says by what right.
+pub fn frames(shared: &Shared, asked: &Asked, blob: &BlobId) -> String {
+    match asked.session() {
+        Some(session) => format!("/p/{blob}~{}/", shared.access.capability(session, blob)),
+        None => format!("/p/{blob}/"),
+    }
 }
 
 /// The address of a page, or of the place of the package that was asked for, if there is one.

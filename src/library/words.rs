@@ -97,6 +97,12 @@ fn bundle(text: &str, code: &str) -> FluentBundle<FluentResource> {
     bundle
 }
 
+/// The messages whose names begin so.
+pub fn ids_of(prefix: &str) -> impl Iterator<Item = &'static str> {
+    let ids = FRENCH.lines().filter_map(|line| line.split_once(" =")).map(|(id, _)| id);
+    ids.filter(move |id| id.starts_with(prefix))
+}
+
 /// Words of one language, for one page.
 #[derive(Debug, Clone, Copy)]
 pub struct Speech<'a> {

@@ -40,7 +40,16 @@ pub struct Lender {
     /// Where the mirror is.
     pub progress: watch::Sender<Arc<Progress>>,
     _folder: TempDir,
-    _runtime: tokio::runtime::Runtime,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Drop for Lender {
+    fn drop(&mut self) {
+        // A test of a browser ends inside a runtime of its own, where this one may not be waited for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Lender {
@@ -87,7 +96,7 @@ impl Lender {
         let until_dropped = token.clone();
         runtime.spawn(async move { run.run(until_dropped).await });
         runtime.spawn(serve(listener, library, places, tracker, token));
-        Self { store, address, access, holdings, progress, _folder: folder, _runtime: runtime }
+        Self { store, address, access, holdings, progress, _folder: folder, runtime: Some(runtime) }
     }
 
     /// Stores a package and waits until it is lent.

@@ -40,7 +40,7 @@ pub struct Moment {
 impl Moment {
     /// The reader's page that it leads to.
     pub fn address(&self) -> String {
-        format!("/lire/{}/{}", self.blob, self.page)
+        format!("/lire/{}?page={}", self.blob, self.page)
     }
 }
 

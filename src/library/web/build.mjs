@@ -11,17 +11,37 @@ const MODULES = ["reader", "reader.css", "search", "shelf", "pass", "print"];
 // Classic scripts, whole in one file: for frames and workers that load no module.
 const CLASSIC = ["start", "takehome-book", "takehome-worker", "emporter"];
 // Classic scripts whose address never changes (a service worker is known by its own).
-const STABLE = ["sw"];
+const STABLE = ["sw", "scorm-frame"];
 // Files taken as they are, under the name that the manifest gives them.
-const COPIED = {};
+const COPIED = {
+  "pdf-worker": "node_modules/pdfjs-dist/build/pdf.worker.min.mjs",
+  // OpenDyslexic, SIL Open Font License 1.1.
+  dyslexic: "node_modules/@fontsource/opendyslexic/files/opendyslexic-latin-400-normal.woff2",
+  "dyslexic-bold": "node_modules/@fontsource/opendyslexic/files/opendyslexic-latin-700-normal.woff2",
+  "dyslexic-italic": "node_modules/@fontsource/opendyslexic/files/opendyslexic-latin-400-italic.woff2",
+};
 
 // Browsers of school machines and of phones about five years old.
-const TARGET = ["chrome90", "firefox90", "safari15"];
+const TARGET = ["chrome92", "firefox92", "safari15.4"];
 const COMPRESSED = new Set([".js", ".css", ".json", ".svg", ".txt", ".mjs"]);
 
 const work = "dist.new";
 const manifest = {};
 const source = (name) => (extname(name) === ".css" ? name : `${name}.ts`);
+// The navigator asks browsers to fetch everything over HTTPS; a box without a certificate speaks
+// plain HTTP, and its pictures would not load. The reader's own policy is the stricter one.
+const keepHttp = {
+  name: "keep-http",
+  setup(build) {
+    build.onLoad({ filter: /@readium\/navigator\/dist\/index\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      const line = /^\s*"upgrade-insecure-requests",$/m;
+      if (!line.test(text)) throw new Error("navigator: the policy of its frames has changed");
+      return { contents: text.replace(line, ""), loader: "js" };
+    });
+  },
+};
+
 const common = {
   bundle: true,
   minify: true,
@@ -31,6 +51,7 @@ const common = {
   legalComments: "linked",
   charset: "utf8",
   logLevel: "warning",
+  plugins: [keepHttp],
   define: { "process.env.NODE_ENV": '"production"' },
 };
 
