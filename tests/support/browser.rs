@@ -94,7 +94,7 @@ impl Browser {
         assert_eq!(set["value"]["success"], true, "{name}: {set}");
     }
 
-    /// One command of the DevTools protocol.
+    /// One command of the `DevTools` protocol.
     async fn tell(&self, client: &Client, command: &str, parameters: Value) -> Value {
         let session = client.session_id().await.unwrap().unwrap();
         let address = format!("http://127.0.0.1:{}/session/{session}/goog/cdp/execute", self.port);
