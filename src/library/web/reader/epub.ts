@@ -74,6 +74,11 @@ export class Epub implements Viewer {
     const container = el("div", { class: "epub-pages" });
     this.holder.replaceChildren(el("div", { class: "epub-zoom" }, container));
     this.zoom(settings);
+    // Pages to come have their frames already: each must say what it is.
+    const named = () => {
+      for (const frame of container.querySelectorAll("iframe:not([title])")) frame.setAttribute("title", told.title);
+    };
+    new MutationObserver(named).observe(container, { childList: true, subtree: true });
     const positions = this.order.map((_, index) => this.locator({ href: this.order[index]!.href, progression: 0 }));
     const first = start && this.locator(start);
     this.navigator = new EpubNavigator(
@@ -162,8 +167,6 @@ export class Epub implements Viewer {
   private listen(): void {
     const shown = this.documents();
     for (const { doc } of shown) {
-      const frame = doc.defaultView?.frameElement;
-      frame?.setAttribute("title", told.title);
       if (this.heard.has(doc)) continue;
       this.heard.add(doc);
       doc.addEventListener("keydown", (event) => this.events.key(event));
