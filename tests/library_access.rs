@@ -147,7 +147,6 @@ fn signing_in_gives_a_new_session_whatever_cookie_the_browser_had() {
     let school = School::open();
     let mut member = Member::pupil(&school.lender, "p1");
     let first = member.cookies["__Host-preau"].clone();
-    // A cookie that another chose for this browser, then an old one of its own.
     let mut victim = Member::default();
     let planted = "A".repeat(first.len());
     victim.cookies.insert("__Host-preau".into(), planted.clone());
@@ -270,9 +269,9 @@ fn what_is_sent_is_bounded_and_of_the_kind_that_is_awaited() {
     let text = "Content-Type: text/plain\r\n";
     let sent = support::http::send(lender.address, "POST", "/connexion/code", text, b"code=x");
     assert_eq!(sent.status, 415);
-    assert_eq!(lender.ask("PUT", "/moi").status, 405);
-    assert_eq!(lender.ask("POST", "/").status, 405);
-    assert_eq!(lender.ask("POST", "/aide").status, 405);
+    for (method, path) in [("PUT", "/moi"), ("POST", "/"), ("POST", "/aide")] {
+        assert_eq!(lender.ask(method, path).status, 405, "{method} {path}");
+    }
 }
 
 /// The address of the page in the frame of the reader without JavaScript.
@@ -299,7 +298,6 @@ fn a_capability_opens_its_package_to_a_frame_without_cookies_and_nothing_more() 
     assert_eq!(opened.field("referrer-policy"), Some("no-referrer"));
     let manifest = frame.get(lender, &format!("/p/{}~{capability}/manifest.json", school.everyone));
     assert!(manifest.text().contains(&format!("~{capability}/r/")), "addresses stay open to it");
-    // Of another package, of nobody, changed, or where it has no place.
     let inside = "r/OEBPS/page001.xhtml";
     let (everyone, teachers) = (school.everyone, school.teachers);
     let mut changed = capability.to_owned();
@@ -315,7 +313,6 @@ fn a_capability_opens_its_package_to_a_frame_without_cookies_and_nothing_more() 
         assert_eq!(frame.get(lender, &path).status, 401, "{path}");
     }
     assert_eq!(frame.get(lender, "/moi").status, 401);
-    // A capability never does more than its person may, and ends with the session.
     let csrf = teacher.csrf(lender);
     teacher.post(lender, "/deconnexion", &[("csrf", &csrf)]);
     assert_eq!(frame.get(lender, &address).status, 401);
