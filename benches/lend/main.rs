@@ -7,9 +7,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod people;
 mod school;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -32,6 +33,17 @@ const READER_BYTES: u64 = 8_000_000;
 /// What the box promises: start to serving, and resident memory idle.
 const START_LIMIT_S: f64 = 0.5;
 const IDLE_LIMIT_MIB: f64 = 64.0;
+/// Manuals on the shelf of a person.
+const MANUALS: usize = 40;
+/// Who comes in when the lesson starts, within how long, and who reads meanwhile.
+const COMERS: usize = 1_000;
+const COMING: Duration = Duration::from_secs(60);
+const READING: usize = 200;
+/// What they are promised: 99 of 100 pages within this.
+const PAGE_LIMIT_MS: f64 = 100.0;
+/// Searches timed, and the time each may take.
+const SEARCHES: usize = 400;
+const SEARCH_LIMIT_MS: f64 = 5.0;
 
 fn main() -> Result<()> {
     let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
@@ -50,6 +62,7 @@ fn main() -> Result<()> {
         page(&school, &ours, &nginx, &mut rows)?;
         readers(&school, &ours, &nginx, &mut rows)?;
     }
+    persons(&work, &mut rows)?;
     start_and_idle(&work, &mut rows)?;
     fs::remove_dir_all(&work)?;
     Report::new("lend", rows).publish(&out)
@@ -131,6 +144,57 @@ fn readers(school: &School, ours: &Server, nginx: &Server, rows: &mut Vec<Row>) 
     Ok(())
 }
 
+fn persons(work: &Path, rows: &mut Vec<Row>) -> Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let school = School::of_many(&work.join("class"), MANUALS)?;
+    let _inside = runtime.enter();
+    let ours = school.preau_of_persons(people::AnyTicket::start(school::UAI)?)?;
+    println!("{COMERS} pupils and {READING} readers get their passes");
+    let mut comers = runtime.block_on(people::enrol(ours.address, COMERS + READING))?;
+    let mut pupil = comers.first().context("nobody came")?.clone();
+    let shelf = runtime.block_on(pupil.read("/"))?.body;
+    println!("a signed-in shelf of {MANUALS} manuals, {} bytes", shelf.len());
+    school.give_nginx("shelf.html", &shelf)?;
+    let nginx = school.nginx()?;
+    let cookie = format!("Cookie: {}", pupil.cookie());
+    let (a, b) = in_turn(
+        || load::pages_with(ours.address, "/", 3, &cookie),
+        || load::pages_with(nginx.address, "/shelf.html", 3, &cookie),
+    )?;
+    let name = format!("signed-in shelf of {MANUALS} manuals");
+    rows.push(Row::new(name, "req/s", Better::More, a, "nginx, a file of its size", b));
+    println!("the lesson starts");
+    let readers = comers.split_off(COMERS);
+    let class = people::start_of_class(comers, readers, &school.page_url, COMING);
+    let times = runtime.block_on(class)?;
+    println!("  {} pages", times.0.len());
+    let slow = times.percentile(99) * 1e3;
+    let name = format!("99th percentile page, {COMERS} passes in a minute, {READING} readers");
+    rows.push(Row::new(name, "ms", Better::Less, slow, "limit", PAGE_LIMIT_MS));
+    Ok(())
+}
+
+/// Queries as people type them: whole words, beginnings, a wrong letter, a number.
+fn search(server: &Server, rows: &mut Vec<Row>) -> Result<()> {
+    const QUERIES: [&str; 4] = ["manuel+17", "manu", "manual+1999", "banc+essai+12"];
+    println!("searches over {MANY_PACKAGES} publications");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut reader = people::Browser::new(server.address);
+    let mut times = Vec::with_capacity(SEARCHES);
+    for number in 0..SEARCHES + QUERIES.len() {
+        let query = QUERIES[number % QUERIES.len()];
+        let page = runtime.block_on(reader.read(&format!("/recherche?q={query}")))?;
+        // The first of each opens connections and fills caches.
+        if number >= QUERIES.len() {
+            times.push(page.took.as_secs_f64() * 1e3);
+        }
+    }
+    let name = format!("search over {MANY_PACKAGES} publications, page and all");
+    rows.push(Row::new(name, "ms", Better::Less, median(times), "limit", SEARCH_LIMIT_MS));
+    Ok(())
+}
+
 fn start_and_idle(work: &Path, rows: &mut Vec<Row>) -> Result<()> {
     println!("{MANY_PACKAGES} packages: start and idle memory");
     let many = School::of_many(&work.join("many"), MANY_PACKAGES)?;
@@ -142,6 +206,7 @@ fn start_and_idle(work: &Path, rows: &mut Vec<Row>) -> Result<()> {
         starts.push(server.started_in.as_secs_f64());
         idle.push(server.memory()? / 1024.0);
     }
+    search(&many.preau()?, rows)?;
     rows.push(Row::new(
         format!("start to serving, {MANY_PACKAGES} packages"),
         "s",

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -15,6 +16,8 @@ use rawzip::{CompressionMethod, ZipArchiveWriter, ZipDataWriter};
 
 use crate::support::process::{Server, free_port};
 
+/// The school of the bench.
+pub const UAI: &str = "0510035L";
 const PACKAGE_BYTES: usize = 200_000_000;
 const PAGE_BYTES: usize = 8 * 1024;
 const PAGE_PATH: &str = "OEBPS/page001.xhtml";
@@ -62,28 +65,42 @@ impl School {
         fs::create_dir_all(work)?;
         let store = open_store(work)?;
         let page = page_text();
+        let mut last = String::new();
         for number in 0..count {
             let bytes = epub(number, &page)?;
-            put(&store, &format!("manual-{number}"), "application/epub+zip", &bytes)?;
+            last = put(&store, &format!("manual-{number}"), "application/epub+zip", &bytes)?;
         }
         Ok(Self {
             work: work.to_owned(),
             package_url: String::new(),
-            page_url: String::new(),
+            page_url: format!("/p/{last}/r/{PAGE_PATH}"),
             kiwix_page: String::new(),
         })
     }
 
-    /// The daemon, on this school's store.
+    /// The daemon, on this school's store; nobody signs in.
     pub fn preau(&self) -> Result<Server> {
+        self.preau_with(free_port()?, "[access]\nsign_in = \"off\"\n")
+    }
+
+    /// The daemon, where everybody signs in at the CAS server on `ent`.
+    pub fn preau_of_persons(&self, ent: SocketAddr) -> Result<Server> {
         let port = free_port()?;
+        let access = format!(
+            "[access]\nservice = \"http://127.0.0.1:{port}/connexion/retour\"\n\
+             [access.cas]\nurl = \"http://{ent}/\"\n"
+        );
+        self.preau_with(port, &access)
+    }
+
+    fn preau_with(&self, port: u16, access: &str) -> Result<Server> {
         let file = self.work.join("preau.toml");
         let work = self.work.display();
         fs::write(
             &file,
             format!(
-                "[school]\nuai = \"0510035L\"\nname = \"Lycée du banc d'essai\"\n[access]\nsign_in = \"off\"\n\
-                 [network]\nlisten = [\"127.0.0.1:{port}\"]\n\
+                "[school]\nuai = \"{UAI}\"\nname = \"Lycée du banc d'essai\"\n{access}\
+                 [network]\nlisten = [\"127.0.0.1:{port}\"]\nallow_private = [\"127.0.0.0/8\"]\n\
                  [store]\npath = \"{work}/data\"\nreserve = \"100 MB\"\n\
                  [control]\nsocket = \"{work}/control.sock\"\n"
             ),
@@ -91,6 +108,13 @@ impl School {
         let mut command = Command::new(env!("CARGO_BIN_EXE_preau"));
         command.args(["run", "--config"]).arg(file);
         Server::start(command, port, &self.work.join("preau.log"))
+    }
+
+    /// Puts a page where nginx finds it, as `/{name}`.
+    pub fn give_nginx(&self, name: &str, page: &[u8]) -> Result<()> {
+        let www = self.work.join("www");
+        fs::create_dir_all(&www)?;
+        Ok(fs::write(www.join(name), page)?)
     }
 
     /// nginx as its own documentation would have it for static files.
@@ -105,7 +129,7 @@ impl School {
                  user root;\n\
                  events {{ worker_connections 4096; }}\n\
                  http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;\n\
-                 types {{ application/xhtml+xml xhtml; }} default_type application/zip;\n\
+                 types {{ application/xhtml+xml xhtml; text/html html; }} default_type application/zip;\n\
                  server {{ listen 127.0.0.1:{port}; root {work}/www; gzip_static on; }} }}\n"
             ),
         )?;

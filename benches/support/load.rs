@@ -64,8 +64,13 @@ fn one_body(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<u64> {
 
 /// Requests a second that `wrk` gets of `path` with gzip accepted; fails on any error answer.
 pub fn pages(address: SocketAddr, path: &str, seconds: u32) -> Result<f64> {
+    pages_with(address, path, seconds, "Accept-Encoding: gzip")
+}
+
+/// The same, with this header field instead.
+pub fn pages_with(address: SocketAddr, path: &str, seconds: u32, field: &str) -> Result<f64> {
     let output = Command::new("wrk")
-        .args(["-t1", "-c32", &format!("-d{seconds}s"), "-H", "Accept-Encoding: gzip"])
+        .args(["-t1", "-c32", &format!("-d{seconds}s"), "-H", field])
         .arg(format!("http://{address}{path}"))
         .output()
         .context("starting wrk")?;
