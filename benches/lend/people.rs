@@ -104,7 +104,8 @@ impl Browser {
 
     /// The `Cookie` field it sends.
     pub fn cookie(&self) -> String {
-        let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<_> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("; ")
     }
 
@@ -119,7 +120,8 @@ impl Browser {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("sec-fetch-site", "same-origin")
             .body(Full::from(form.to_owned()))?;
-        let answer = self.client.request(request).await.with_context(|| format!("{method} {path}"))?;
+        let answer =
+            self.client.request(request).await.with_context(|| format!("{method} {path}"))?;
         let (head, body) = answer.into_parts();
         for field in head.headers.get_all(SET_COOKIE) {
             let pair = field.to_str()?.split(';').next().unwrap_or_default();
@@ -144,7 +146,11 @@ impl Browser {
         let to: url::Url = begun.location.context("the box leads to no ENT")?.parse()?;
         let service = to.query_pairs().find(|(name, _)| name == "service").context("no service")?.1;
         let service: url::Url = service.parse()?;
-        let path = format!("{}?{}&ticket=ST-{number}", service.path(), service.query().unwrap_or_default());
+        let path = format!(
+            "{}?{}&ticket=ST-{number}",
+            service.path(),
+            service.query().unwrap_or_default()
+        );
         let back = self.ask("GET", &path, "").await?;
         ensure!(back.status.is_redirection(), "signing in answers {}", back.status);
         ensure!(self.cookies.contains_key(PASS_COOKIE), "no pass came");

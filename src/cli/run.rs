@@ -100,8 +100,8 @@ fn exit(error: &DaemonError) -> Exit {
         DaemonError::Listen(_)
         | DaemonError::Store(StoreError::InUse { .. })
         | DaemonError::Control(SocketError::InUse { .. }) => Exit::Unavailable,
-        DaemonError::Store(StoreError::Newer { .. }) => Exit::Data,
-        DaemonError::Access(AccessError::Key { .. }) => Exit::Data,
+        DaemonError::Store(StoreError::Newer { .. })
+        | DaemonError::Access(AccessError::Key { .. }) => Exit::Data,
         DaemonError::Store(_) | DaemonError::Access(AccessError::Store(_)) => Exit::Io,
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)

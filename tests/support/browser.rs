@@ -58,6 +58,8 @@ impl Browser {
             "--disable-component-update".to_owned(),
             "--disable-sync".to_owned(),
             "--lang=fr".to_owned(),
+            // Boxes of tests have an authority of their own each.
+            "--ignore-certificate-errors".to_owned(),
             format!("--user-data-dir={}", self.profile.path().join(width.to_string()).display()),
         ];
         let wanted = json!({

@@ -50,7 +50,7 @@ pub fn write_settings(
     let access = if more.contains("[access]") { "" } else { "[access]\nsign_in = \"off\"\n" };
     let settings = format!(
         "[school]\nuai = \"{uai}\"\nname = \"Lycée d'essai\"\n{access}\
-         [network]\nlisten = [\"{address}\"]\nallow_private = [\"127.0.0.0/8\"]\n{network}\n\
+         [network]\nlisten = [\"{address}\"]\nallow_private = [\"127.0.0.0/8\", \"::1/128\"]\n{network}\n\
          [store]\npath = \"{at}/data\"\nreserve = \"10 MB\"\n\
          [control]\nsocket = \"{at}/control.sock\"\n{more}\n"
     );
@@ -94,7 +94,12 @@ impl SchoolBox {
 
     /// The same, with `network` added to that section.
     pub fn start_with(uai: &str, network: &str, more: &str) -> Self {
-        let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
+        Self::start_in(tempfile::tempdir().unwrap(), uai, network, more)
+    }
+
+    /// The same in a folder that holds files already.
+    pub fn start_in(folder: TempDir, uai: &str, network: &str, more: &str) -> Self {
+        let address = free_address();
         write_settings(folder.path(), uai, address, network, more);
         let child = run(folder.path());
         let mut started = Self { folder, address, child };

@@ -309,7 +309,7 @@ fn with_database(store: &str, mode: &str, call: &str) -> String {
     )
 }
 
-fn put(origin: &Origin, all: &[Published]) {
+pub fn put(origin: &Origin, all: &[Published]) {
     let publications: Vec<Value> = all
         .iter()
         .map(|one| {
