@@ -113,3 +113,33 @@ fn a_teacher_signs_in_by_openid_and_a_provider_that_stops_gets_a_clear_page() {
     let log = school.log();
     assert!(!log.contains(&door::value(&back, "code")), "{log}");
 }
+
+#[test]
+fn who_is_taken_back_at_the_command_line_is_out_at_once_and_nobody_else() {
+    if !idp::present() {
+        return;
+    }
+    let home = home(free_port());
+    let idp = Idp::oidc(home.join("connexion/retour").unwrap().as_str(), false);
+    let school = school(&idp, home.port().unwrap(), &door::oidc(&idp.base, "preau-public"));
+    let signed = |login| {
+        let mut visitor = idp.visitor();
+        let back = at_the_ent(&mut visitor, &home, login);
+        assert_eq!(visitor.open(&back).status, 303, "{}", school.log());
+        visitor
+    };
+    let (mut teacher, mut pupil) = (signed("farid"), signed("amina"));
+    let revoke = |words: &[&str]| {
+        let output = school.preau(&[&["access", "revoke"], words].concat());
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(revoke(&[]).0, Some(64), "nobody is named");
+    assert_eq!(revoke(&["--all", "--person", "x"]).0, Some(64), "both are named");
+    let (code, said) = revoke(&["--person", "a0000006", "--json"]);
+    // A session and the pass that came with it.
+    assert_eq!((code, said.trim()), (Some(0), "{\"revoked\":2}"));
+    assert!(!signed_in(&mut teacher, &home));
+    assert!(signed_in(&mut pupil, &home));
+    assert_eq!(revoke(&["--all"]).0, Some(0));
+    assert!(!signed_in(&mut pupil, &home));
+}

@@ -158,7 +158,7 @@ fn a_configuration_is_judged_by_both_command_lines() {
     let finding = &report["files"][1]["findings"][0];
     assert_eq!(
         (&finding["line"], &finding["key"]),
-        (&5.into(), &"store.quotas".into()),
+        (&7.into(), &"store.quotas".into()),
         "{report}"
     );
     let absent = check(school, &[&folder.path().join("absent.toml")]);

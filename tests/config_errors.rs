@@ -8,11 +8,13 @@
 
 use preau::config::{Config, Finding};
 
-const SCHOOL: &str =
-    "[school]\nuai = \"0510035L\"\nname = \"Lycée\"\n[access]\nsign_in = \"off\"\n";
+const SCHOOL: &str = "[school]\nuai = \"0510035L\"\nname = \"Lycée\"\n";
+/// After the rest, so that lines keep their numbers.
+const NO_SIGN_IN: &str = "\n[access]\nsign_in = \"off\"\n";
 
 fn refused(more: &str) -> Vec<Finding> {
-    let text = format!("{SCHOOL}{more}");
+    let access = if more.contains("[access]") { "" } else { NO_SIGN_IN };
+    let text = format!("{SCHOOL}{more}{access}");
     Config::parse("preau.toml", &text).expect_err("refused").findings().to_vec()
 }
 
@@ -24,7 +26,7 @@ fn places(findings: &[Finding]) -> Vec<(usize, usize, &str)> {
 fn an_unknown_key_is_shown_with_line_column_and_the_known_ones() {
     let text = format!("{SCHOOL}[mirror]\nparalel = 4\n");
     let error = Config::parse("preau.toml", &text).unwrap_err();
-    assert_eq!(places(error.findings()), [(7, 1, "mirror.paralel")]);
+    assert_eq!(places(error.findings()), [(5, 1, "mirror.paralel")]);
     let shown = error.render(false);
     assert!(shown.contains("preau.toml:5:1"), "{shown}");
     assert!(shown.contains("paralel = 4"), "the source line: {shown}");
@@ -53,7 +55,7 @@ fn a_wrong_value_is_shown_with_what_was_expected() {
 #[test]
 fn a_school_without_a_good_uai_is_refused() {
     let error = Config::parse("preau.toml", "[school]\nuai = \"51\"\nname = \"x\"\n").unwrap_err();
-    assert_eq!(places(error.findings()), [(4, 7, "school.uai")]);
+    assert_eq!(places(error.findings()), [(2, 7, "school.uai")]);
     assert!(error.to_string().contains("7 digits and a letter"), "{error}");
     let error = Config::parse("preau.toml", "[school]\nname = \"x\"\n").unwrap_err();
     assert!(error.to_string().contains("missing field `uai`"), "{error}");
@@ -73,23 +75,29 @@ fn one_reading_shows_every_wrong_key_and_value() {
 #[test]
 fn what_types_cannot_say_is_checked_and_shown_in_place() {
     for (more, at) in [
-        ("[store]\nquota = \"1 GiB\"", (7, 9, "store.quota")),
-        ("[store]\npath = \"data\"", (7, 8, "store.path")),
-        ("[network]\nlisten = []", (7, 10, "network.listen")),
-        ("[network]\nlisten = [\"[::]:80\", \"[::]:80\"]", (7, 22, "network.listen[1]")),
-        ("[network]\ndrain = \"1h\"", (7, 9, "network.drain")),
-        ("[mirror]\nrate = \"0 B/s\"", (7, 8, "mirror.rate")),
-        ("[mirror]\nretry_first = \"2h\"", (7, 15, "mirror.retry_first")),
-        ("[mirror]\nparallel = 0", (7, 12, "mirror.parallel")),
-        ("[catalogue]\nrefresh = \"1s\"", (7, 11, "catalogue.refresh")),
-        ("[[catalogue.feeds]]\nname = \"a\"\nurl = \"ftp://h/\"", (8, 7, "catalogue.feeds[0].url")),
+        ("[store]\nquota = \"1 GiB\"", (5, 9, "store.quota")),
+        ("[store]\npath = \"data\"", (5, 8, "store.path")),
+        ("[network]\nlisten = []", (5, 10, "network.listen")),
+        ("[network]\nlisten = [\"[::]:80\", \"[::]:80\"]", (5, 22, "network.listen[1]")),
+        ("[network]\ndrain = \"1h\"", (5, 9, "network.drain")),
+        ("[mirror]\nrate = \"0 B/s\"", (5, 8, "mirror.rate")),
+        ("[mirror]\nretry_first = \"2h\"", (5, 15, "mirror.retry_first")),
+        ("[mirror]\nparallel = 0", (5, 12, "mirror.parallel")),
+        ("[access]\nsession = \"12h\"", (4, 1, "access.sign_in")),
+        ("[access]\nsign_in = \"off\"\nsession = \"1s\"", (6, 11, "access.session")),
+        ("[access.cas]\nurl = \"ftp://h/\"\n[access]\nsession = \"1h\"", (5, 7, "access.cas.url")),
+        ("[https]\nname = \"préau\"", (5, 8, "https.name")),
+        ("[https]\nlisten = [\"[::]:443\"]", (4, 1, "https.name")),
+        ("[https]\nname = \"preau.example.org\"", (5, 8, "https.name")),
+        ("[catalogue]\nrefresh = \"1s\"", (5, 11, "catalogue.refresh")),
+        ("[[catalogue.feeds]]\nname = \"a\"\nurl = \"ftp://h/\"", (6, 7, "catalogue.feeds[0].url")),
         (
             "[[catalogue.feeds]]\nname = \"a\"\nurl = \"https://u:p@h/\"",
-            (8, 7, "catalogue.feeds[0].url"),
+            (6, 7, "catalogue.feeds[0].url"),
         ),
         (
             "[[catalogue.feeds]]\nname = \"import\"\nurl = \"https://h/\"",
-            (7, 8, "catalogue.feeds[0].name"),
+            (5, 8, "catalogue.feeds[0].name"),
         ),
     ] {
         let findings = refused(more);
@@ -107,24 +115,24 @@ fn two_sources_of_one_name_and_a_certificate_without_key_are_both_shown() {
     );
     assert_eq!(
         places(&findings),
-        [(7, 8, "catalogue.feeds[0].name"), (9, 31, "catalogue.feeds[0].credentials.certificate")],
+        [(5, 8, "catalogue.feeds[0].name"), (7, 31, "catalogue.feeds[0].credentials.certificate")],
         "{findings:?}"
     );
 }
 
 #[test]
 fn a_time_zone_nobody_knows_is_refused() {
-    let text = format!("{SCHOOL}timezone = \"Europe/Reims\"\n");
+    let text = format!("{SCHOOL}timezone = \"Europe/Reims\"\n{NO_SIGN_IN}");
     let error = Config::parse("preau.toml", &text).unwrap_err();
-    assert_eq!(places(error.findings()), [(6, 12, "school.timezone")]);
+    assert_eq!(places(error.findings()), [(4, 12, "school.timezone")]);
 }
 
 #[test]
 fn a_wrong_key_letter_is_a_warning() {
-    let text = SCHOOL.replace("0510035L", "0377777U");
+    let text = SCHOOL.replace("0510035L", "0377777U") + NO_SIGN_IN;
     let (config, report) = Config::parse("preau.toml", &text).unwrap();
     assert_eq!(config.school.uai.as_str(), "0377777U");
-    assert_eq!(places(&report.findings), [(4, 7, "school.uai")]);
+    assert_eq!(places(&report.findings), [(2, 7, "school.uai")]);
     assert!(!report.has_errors());
 }
 
@@ -142,7 +150,7 @@ fn a_file_of_other_bytes_or_none_is_refused() {
     assert!(error.to_string().contains("cannot read"), "{error}");
     std::fs::write(&path, b"[school]\nname = \"Lyc\xe9e\"\n").unwrap();
     let error = Config::load(&path).unwrap_err();
-    assert_eq!(places(error.findings()), [(4, 12, "")], "{error}");
+    assert_eq!(places(error.findings()), [(2, 12, "")], "{error}");
     std::fs::write(&path, vec![b'#'; 2 << 20]).unwrap();
     assert!(Config::load(&path).unwrap_err().to_string().contains("larger than"));
 }

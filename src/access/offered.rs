@@ -73,7 +73,8 @@ pub struct HelpCode {
 }
 
 /// What is taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Revoke {
     /// One device pass, by its name.
     Pass(String),

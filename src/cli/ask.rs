@@ -58,6 +58,7 @@ fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
         Outcome::Verify(report) => json!(report),
         Outcome::Rebuild { packages } => json!({"packages": packages}),
         Outcome::Usage(usage) => json!(usage),
+        Outcome::Revoke { count } => json!({"revoked": count}),
         Outcome::Holdings { count } => json!({"count": count, "holdings": holdings}),
         Outcome::Reload(report) => json!(report),
     }
@@ -71,6 +72,9 @@ fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
         Outcome::Verify(report) => tables::verify(report),
         Outcome::Rebuild { packages } => println!("index made anew: {packages} packages"),
         Outcome::Usage(usage) => tables::usage(usage),
+        Outcome::Revoke { count } => {
+            println!("{count} passes, sessions and keys of reading apps open nothing any more");
+        }
         Outcome::Holdings { .. } => tables::holdings(holdings),
         Outcome::Reload(report) => tables::reload(report),
     }

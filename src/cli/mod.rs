@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use preau::{
+    access::Revoke,
     config::{Config, DEFAULT_PATH},
     control::protocol::Command as Words,
 };
@@ -100,6 +101,9 @@ enum Command {
     /// Look after the packages on disk.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Look after who may come in.
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// Run a whole demo school on this machine: GAR, distributor, twelve manuals, a link to cut.
     Demo(demo::DemoArguments),
     /// Have the daemon read its settings again; a bad file leaves the old ones in force.
@@ -114,6 +118,42 @@ enum StoreCommand {
     Rebuild,
     /// How full the store is.
     Usage,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccessCommand {
+    /// Take device passes back: of a lost device, of a person, or all of them.
+    ///
+    /// Sessions that they opened end at once, and keys of reading apps with those of a person or
+    /// all. The next sign-in is at the ENT, which needs the Internet.
+    #[command(after_help = "Examples:\n  \
+        preau access revoke --person 7b1e4d20   the identifier that the person's own page shows\n  \
+        preau access revoke --all               every device signs in at the ENT again")]
+    Revoke(RevokeArguments),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct RevokeArguments {
+    /// One pass, by its name.
+    #[arg(long, value_name = "PASS")]
+    pass: Option<String>,
+    /// Everything of one person, by the identifier that the ENT gives.
+    #[arg(long, value_name = "IDENTIFIER")]
+    person: Option<String>,
+    /// Everything of everybody.
+    #[arg(long)]
+    all: bool,
+}
+
+impl RevokeArguments {
+    fn what(self) -> Revoke {
+        match (self.pass, self.person) {
+            (Some(pass), _) => Revoke::Pass(pass),
+            (None, Some(person)) => Revoke::Person(person),
+            (None, None) => Revoke::All,
+        }
+    }
 }
 
 /// Does what was typed.
@@ -135,6 +175,9 @@ pub fn carry_out(arguments: Arguments) -> Exit {
         Command::Store(StoreCommand::Verify) => Words::Verify,
         Command::Store(StoreCommand::Rebuild) => Words::Rebuild,
         Command::Store(StoreCommand::Usage) => Words::Usage,
+        Command::Access(AccessCommand::Revoke(arguments)) => {
+            Words::Revoke { what: arguments.what() }
+        }
         Command::Reload => Words::Reload,
     };
     match socket(&common) {

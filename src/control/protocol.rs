@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
     mirror::{Failure, Finished, Progress, Transfer},
     store::Usage,
@@ -56,6 +57,11 @@ pub enum Command {
     Usage,
     /// Every book, and whether it is here.
     Holdings,
+    /// Take device passes back, end sessions, forget keys of reading apps.
+    Revoke {
+        /// Whose.
+        what: Revoke,
+    },
     /// Read the configuration again.
     Reload,
 }
@@ -117,6 +123,11 @@ pub enum Outcome {
     /// Of `Holdings`: how many were listed.
     Holdings {
         /// Their number.
+        count: usize,
+    },
+    /// Of `Revoke`.
+    Revoke {
+        /// Passes, sessions and keys that open nothing any more.
         count: usize,
     },
     /// Of `Reload`.

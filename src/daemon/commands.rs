@@ -59,6 +59,15 @@ impl Commands for Desk {
                 }
                 Ok(Outcome::Holdings { count: lines.len() })
             }
+            Command::Revoke { what } => {
+                blocking(move || {
+                    let revoked = house.access.revoke(what, Timestamp::now());
+                    let count = revoked.map_err(|error| Refusal::new(Fault::Io, error))?;
+                    tracing::info!(count, "passes, sessions and keys taken back");
+                    Ok(Outcome::Revoke { count })
+                })
+                .await
+            }
             Command::Reload => reload::reload(&house).await.map(Outcome::Reload),
         }
     }
