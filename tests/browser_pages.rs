@@ -137,7 +137,7 @@ async fn every_page_of_persons_is_good_to_look_at_and_axe_finds_nothing() {
     if !browser::present() {
         return;
     }
-    let (_ent, lender, pupil, teacher, head, sheet) = tokio::task::block_in_place(|| {
+    let (ent, lender, pupil, teacher, head, sheet) = tokio::task::block_in_place(|| {
         let ent = Ent::start();
         let lender = Lender::start_with(&ent.settings());
         fill(&lender);
@@ -195,5 +195,6 @@ async fn every_page_of_persons_is_good_to_look_at_and_axe_finds_nothing() {
         }
         client.close().await.unwrap();
     }
+    tokio::task::block_in_place(|| drop((ent, lender)));
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -46,6 +46,19 @@ pub(super) async fn ask(
     Ok(Reply { status, headers, body: answer.whole().await.map_err(failed)? })
 }
 
+/// Does the page that people are sent to answer at all? Better to say on a page of ours that it does
+/// not than to send them to an error of the browser's. It is asked for its head, without what would
+/// begin a sign-in; whatever it answers, it is there.
+pub(super) async fn await_sign_in_page(client: &Client, page: &Url) -> Result<(), SignInError> {
+    let mut url = page.clone();
+    url.set_query(None);
+    let empty = (HeaderMap::new(), Bytes::new());
+    match ask(client, Method::HEAD, url, empty.0, empty.1).await {
+        Err(error @ SignInError::Unreachable { .. }) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Silence, which passes, apart from an answer that is of no use.
 fn sorted(url: &Url, error: ClientError) -> SignInError {
     match error {

@@ -32,7 +32,7 @@ impl Ent {
     ) -> Result<Url, SignInError> {
         match self {
             Self::None => Err(SignInError::NotConfigured),
-            Self::Cas(client) => Ok(client.login(&attempt.service())),
+            Self::Cas(client) => client.address(&attempt.service()).await,
             Self::Oidc(client) => client.address(attempt, now).await,
         }
     }

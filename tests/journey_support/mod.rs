@@ -16,6 +16,7 @@ use super::{
     support::{
         PATIENCE,
         browser::{self, Browser},
+        door,
         idp::{self, Idp},
         origin::Origin,
         school_box::{SchoolBox, free_address},
@@ -63,12 +64,7 @@ impl School {
         authority.issue_now(&[NAME]).unwrap().write(folder.path(), "https").unwrap();
         let ent = match kind {
             Kind::Cas => format!("[access.cas]\nurl = \"{}\"", idp.base),
-            Kind::Oidc => format!(
-                "[access.oidc]\nissuer = \"{}\"\nclient_id = \"preau\"\n\
-                 client_secret_file = \"{}\"",
-                idp.base,
-                secret(&folder).display()
-            ),
+            Kind::Oidc => door::oidc(&idp.base, "preau-public"),
         };
         let at = folder.path().display().to_string();
         let more = format!(
@@ -94,12 +90,6 @@ impl School {
     pub async fn someone(&self, width: u32) -> Someone {
         Someone { client: self.browser.window(width, 780).await, home: self.home.clone() }
     }
-}
-
-fn secret(folder: &tempfile::TempDir) -> PathBuf {
-    let path = folder.path().join("oidc.secret");
-    fs::write(&path, idp::CLIENT_SECRET).unwrap();
-    path
 }
 
 /// A person at a browser.
@@ -172,7 +162,8 @@ impl Someone {
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < PATIENCE, "never back: {}", self.text().await);
-            if self.at().await.starts_with('/') {
+            let at = self.at().await;
+            if at.starts_with('/') && !at.starts_with("/connexion") {
                 break;
             }
             for (name, value) in [
@@ -245,13 +236,12 @@ impl Someone {
         }
     }
 
-    /// Turns the page with the key.
-    pub async fn next_page(&self) {
-        use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
-        let value = char::from(fantoccini::key::Key::Right);
-        let key = KeyActions::new("keys".into());
-        let pressed = key.then(KeyAction::Down { value }).then(KeyAction::Up { value });
-        self.client.perform_actions(pressed).await.unwrap();
+    /// Opens the manual that is open at this page, as a link to a page does.
+    pub async fn open_at(&self, page: u32) {
+        let at = self.at().await;
+        let manual = at.split('?').next().unwrap();
+        self.goto(&format!("{manual}?page={page}")).await;
+        self.await_page(page).await;
     }
 
     /// A picture of the page, for whoever looks later.

@@ -21,9 +21,6 @@ use super::{http::Page, school_box::free_port, tls, until};
 /// Requests followed in one sign-in.
 const MAX_HOPS: usize = 12;
 
-/// The secret of the provider's client `preau`.
-pub const CLIENT_SECRET: &str = "secret-of-preau";
-
 /// A server of others, ended when dropped.
 #[derive(Debug)]
 pub struct Idp {

@@ -35,8 +35,14 @@ impl Client {
         Self { client, base: settings.url.clone(), parameters }
     }
 
-    /// Where a person signs in, to come back to `service` with a ticket.
-    pub(super) fn login(&self, service: &Url) -> Url {
+    /// Where a person signs in, to come back to `service` with a ticket; once it answers.
+    pub(super) async fn address(&self, service: &Url) -> Result<Url, SignInError> {
+        let to = self.login(service);
+        asking::await_sign_in_page(&self.client, &to).await?;
+        Ok(to)
+    }
+
+    fn login(&self, service: &Url) -> Url {
         let mut url = below(&self.base, &["login"]);
         url.query_pairs_mut()
             .extend_pairs(&self.parameters)

@@ -23,7 +23,7 @@ use self::{
     provider::{Known, Provider},
     token::{Answer, IdToken, Party, UserInfo},
 };
-use super::{AccessError, SignInError, attempt::Attempt, attributes::Said, ent::Identity};
+use super::{AccessError, SignInError, asking, attempt::Attempt, attributes::Said, ent::Identity};
 use crate::{config, net};
 
 /// From a person's return to the end of the last check; longer is a page that seems dead.
@@ -78,6 +78,7 @@ impl Client {
             .add_scopes(self.scopes.iter().cloned())
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
             .url();
+        asking::await_sign_in_page(&self.client, &url).await?;
         Ok(url)
     }
 

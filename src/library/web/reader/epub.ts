@@ -154,9 +154,17 @@ export class Epub implements Viewer {
     });
   }
 
+  /** Fixed pages shown now, from 1. The viewport's own `readingOrder` counts spreads where one page is shown. */
+  private numbers(): number[] {
+    const here = this.order.findIndex((link) => link.href === this.navigator.currentLocator.href);
+    return this.navigator.viewport.positions ?? [Math.max(0, here) + 1];
+  }
+
   /** Documents shown now, with the pages they are of. */
   private documents(): { doc: Document; href: string }[] {
-    const shown = this.fixed ? this.navigator.viewport.readingOrder : [this.navigator.currentLocator.href];
+    const shown = this.fixed
+      ? this.numbers().map((page) => this.order[page - 1]?.href ?? "")
+      : [this.navigator.currentLocator.href];
     const frames = this.navigator._cframes;
     return frames.flatMap((frame, index) => {
       const doc = frame?.iframe.contentDocument;
@@ -181,7 +189,7 @@ export class Epub implements Viewer {
     const before = this.weights.slice(0, index).reduce((sum, weight) => sum + weight, 0);
     const progression = here.locations.progression ?? 0;
     if (this.fixed) {
-      const pages = this.navigator.viewport.readingOrder.map((href) => this.order.findIndex((link) => link.href === href) + 1);
+      const pages = this.numbers();
       const [page, last] = [Math.min(...pages), Math.max(...pages)];
       const place = { href: this.order[page - 1]?.href ?? here.href, page };
       return { place, page, last, pages: this.order.length, progress: page / this.order.length };

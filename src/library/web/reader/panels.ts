@@ -143,5 +143,7 @@ export function goTo(around: Around): HTMLElement {
     event.preventDefault();
     around.goTo(pages ? (Number(field.value) - 0.5) / most : Number(field.value) / 100);
   };
+  // What is typed takes the place of the number that stands there.
+  field.addEventListener("focus", () => field.select());
   return el("form", { onsubmit: submit }, el("label", { for: "number" }, pages ? say("go-page", { pages }) : say("go-share")), el("div", { class: "row" }, field, el("button", { type: "submit", class: "first" }, say("go"))));
 }
