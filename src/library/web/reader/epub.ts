@@ -1,6 +1,7 @@
 // EPUB: pages shown by Readium's navigator, each cleaned before it gets there.
 import { EpubNavigator, EpubPreferences, TextAlignment } from "@readium/navigator";
 import { HttpFetcher, Locator, LocatorLocations, LocatorText, Manifest, Publication } from "@readium/shared";
+import { carry, mustCarry } from "./carry";
 import { clean, parsed } from "./clean";
 import { el } from "./dom";
 import type { Mark, Place } from "./marks";
@@ -61,8 +62,10 @@ export class Epub implements Viewer {
       const type = (answer.headers.get("content-type") ?? "").split(";")[0] ?? "";
       if (!answer.ok || !/html/.test(type)) return answer;
       const cleaned = clean(await answer.text(), type);
-      if (cleaned.scripted) scripted.add(inside(new URL(String(input), location.href).pathname));
-      return new Response(cleaned.text, { headers: { "content-type": type } });
+      const page = new URL(String(input), location.href);
+      if (cleaned.scripted) scripted.add(inside(page.pathname));
+      const text = mustCarry() ? await carry(cleaned.text, type, page.href) : cleaned.text;
+      return new Response(text, { headers: { "content-type": type } });
     }, address);
     const publication = new Publication({ manifest, fetcher });
     const made = new Epub(holder, told.kind === "fixed", raw, publication, events);
