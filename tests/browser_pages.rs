@@ -32,6 +32,12 @@ use support::{
 };
 
 const WIDTHS: [(u32, u32); 3] = [(360, 780), (1024, 768), (1440, 900)];
+/// Bytes that a first visit to a page may move, without the books' covers.
+const FIRST_VISIT: i64 = 60_000;
+/// The page, its styles and scripts as they came over the wire, from a cache or not.
+const MOVED: &str = "return [...performance.getEntriesByType('navigation'),
+    ...performance.getEntriesByType('resource').filter(r => r.initiatorType !== 'img')]
+    .reduce((sum, entry) => sum + entry.encodedBodySize + 300, 0)";
 const TITLES: [(&str, &str, &str); 7] = [
     ("a", "Mathématiques 2de – Algèbre et géométrie", "mathématiques"),
     ("b", "Français 2de – Lettres et œuvres", "français"),
@@ -123,6 +129,10 @@ async fn look(browser: &Browser, client: &Client, name: &str, width: u32, found:
         .unwrap();
     if wide.as_i64().unwrap() > 0 {
         found.push(format!("{name} is {wide} pixels wider than {width}"));
+    }
+    let moved = client.execute(MOVED, vec![]).await.unwrap().as_i64().unwrap();
+    if !(1_000..FIRST_VISIT).contains(&moved) {
+        found.push(format!("{name} moves {moved} bytes"));
     }
     let said = browser.console(client).await;
     // A refusal is an answer the console notes; it is what the page is there to explain.

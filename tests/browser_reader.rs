@@ -239,6 +239,11 @@ async fn a_manual_is_read_with_the_keyboard_alone() {
     // Opened again, it is where it was left.
     open(&client, &format!("http://{}/lire/{blob}", lender.address)).await;
     until_page(&client, "page 7 again", &at(7)).await;
+    // A key with nowhere to go, and one straight after it: the page told is the page shown.
+    press(&client, &char::from(Key::Home).to_string()).await;
+    until_page(&client, "page 1 again", &at(1)).await;
+    press(&client, &format!("{0}{1}", char::from(Key::Home), char::from(Key::Right))).await;
+    until_page(&client, "page 2 again", &at(2)).await;
     client.close().await.unwrap();
 }
 

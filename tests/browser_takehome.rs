@@ -9,6 +9,8 @@
     reason = "a test stops where something is wrong"
 )]
 
+mod publication_support;
+mod reader_support;
 mod support;
 mod takehome_support;
 
@@ -100,6 +102,21 @@ async fn with_the_box_stopped_a_manual_taken_home_is_read_page_by_page_and_searc
     home.await_text("dialog", "Page 7, édition").await;
     home.goto(&format!("/lire/{blob}?page=5")).await;
     home.await_shown("Page 5, édition").await;
+    home.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: scripts/test runs it"]
+async fn with_the_box_stopped_a_pdf_taken_home_is_read() {
+    let histoire = Published::pdf("histoire", "Le livre d’histoire", reader_support::pdf());
+    let Some(mut home) = Home::start(&[histoire], LAPTOP).await else { return };
+    let blob = home.take("Le livre d’histoire").await;
+    home.stop_the_box();
+    home.goto(&format!("/lire/{blob}?page=2")).await;
+    let layer = "[data-page='2'] .textLayer";
+    home.client.wait().for_element(Locator::Css(layer)).await.unwrap();
+    home.await_text(layer, "Page 2 du manuel d'histoire").await;
+    home.picture("takehome-pdf-away.png").await;
     home.close().await;
 }
 

@@ -213,12 +213,13 @@ fn no_form_of_another_site_is_taken_and_none_without_the_sessions_token() {
     let mut teacher = Member::teacher(lender, "t1");
     let csrf = teacher.csrf(lender);
     let blob = school.everyone.to_string();
-    let forms: [(&str, &[(&str, &str)]); 8] = [
+    let forms: [(&str, &[(&str, &str)]); 9] = [
         ("/deconnexion", &[]),
         ("/connexion/passe", &[]),
         ("/connexion/code", &[("code", "AAAA-AAAA")]),
         ("/moi/laissez-passer", &[("id", "x")]),
         ("/moi/cle", &[("nom", "Thorium")]),
+        ("/moi/cle/retirer", &[("id", "x")]),
         ("/moi/effacer", &[("oui", "oui")]),
         ("/codes", &[("classe", "2DE3"), ("nombre", "1")]),
         ("/m", &[("blob", &blob), ("page", "2")]),

@@ -137,4 +137,18 @@ fn a_reading_app_comes_in_by_the_key_its_person_made() {
     assert_eq!(feed.status, 200, "{}", feed.text());
     assert_eq!(feed.field("content-type"), Some("application/opds+json"));
     assert_eq!(basic("AAAA").status, 401);
+
+    // Taken back on its own: the app is out, the person is not.
+    let mine = pupil.get(&lender, "/moi").text();
+    let (_, rest) = mine.split_once("/moi/cle/retirer").unwrap();
+    let (_, rest) = rest.split_once("name=\"id\" value=\"").unwrap();
+    let form = [("csrf", csrf.as_str()), ("id", rest.split('"').next().unwrap())];
+    let mut other = Member::pupil(&lender, "p2");
+    let theirs = other.csrf(&lender);
+    let foreign = other.post(&lender, "/moi/cle/retirer", &[("csrf", &theirs), form[1]]);
+    assert_eq!((foreign.status, basic(&key).status), (404, 200), "another's key");
+    assert_eq!(pupil.post(&lender, "/moi/cle/retirer", &form).status, 303);
+    assert_eq!((basic(&key).status, pupil.get(&lender, "/moi").status), (401, 200));
+    let mine = pupil.get(&lender, "/moi").text();
+    assert!(mine.contains("clé d’application retirée"), "{mine}");
 }

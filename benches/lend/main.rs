@@ -150,9 +150,11 @@ fn persons(work: &Path, rows: &mut Vec<Row>) -> Result<()> {
     let school = School::of_many(&work.join("class"), MANUALS)?;
     let _inside = runtime.enter();
     let ours = school.preau_of_persons(people::AnyTicket::start(school::UAI)?)?;
+    school.order(MANUALS)?;
     println!("{COMERS} pupils and {READING} readers get their passes");
     let mut comers = runtime.block_on(people::enrol(ours.address, COMERS + READING))?;
     let mut pupil = comers.first().context("nobody came")?.clone();
+    runtime.block_on(pupil.read(&school.page_url)).context("the order is not yet known")?;
     let shelf = runtime.block_on(pupil.read("/"))?.body;
     println!("a signed-in shelf of {MANUALS} manuals, {} bytes", shelf.len());
     school.give_nginx("shelf.html", &shelf)?;

@@ -93,6 +93,29 @@ impl School {
         self.preau_with(port, &access)
     }
 
+    /// Orders `count` manuals for a class, as the CMIL does from a stick: without a licence no
+    /// pupil reads.
+    pub fn order(&self, count: usize) -> Result<()> {
+        let folder = self.work.join("order");
+        fs::create_dir_all(&folder)?;
+        let line = |number| {
+            format!("ark:/99999/manual-{number};Manuel {number};illimité;2de 3;Mathématiques\n")
+        };
+        let lines: String = (0..count).map(line).collect();
+        fs::write(
+            folder.join("commande.csv"),
+            format!("identifiant;titre;licences_eleves;classes;matiere\n{lines}"),
+        )?;
+        let output = Command::new(env!("CARGO_BIN_EXE_preau"))
+            .args(["import", "--socket"])
+            .args([&self.work.join("control.sock"), &folder])
+            .output()
+            .context("starting preau import")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "preau import: {said}");
+        Ok(())
+    }
+
     fn preau_with(&self, port: u16, access: &str) -> Result<Server> {
         let file = self.work.join("preau.toml");
         let work = self.work.display();

@@ -70,6 +70,15 @@ fn sorted(url: &Url, error: ClientError) -> SignInError {
     }
 }
 
+/// An address further down than `base`, whether or not that ends with a slash.
+pub(super) fn below(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
+    }
+    url
+}
+
 /// Over TLS, or on this very machine.
 pub(super) fn is_private(url: &Url) -> bool {
     let here = match url.host() {

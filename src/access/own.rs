@@ -15,7 +15,7 @@ use super::{
 
 impl Access {
     /// Everything the box holds of the person of this session. Blocking.
-    pub fn about(&self, session: &Session, _now: Timestamp) -> About {
+    pub fn about(&self, session: &Session) -> About {
         let person = &session.person.id;
         let line = |other: &Arc<Session>| AboutSession {
             way: other.way,

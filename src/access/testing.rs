@@ -1,6 +1,10 @@
 //! What this room's tests share.
 
-use std::time::Duration;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -63,4 +67,10 @@ pub(super) fn person(id: &str, role: Role) -> Person {
         uais: vec![SCHOOL.parse().unwrap()],
         classes: vec!["2DE 3".to_owned()],
     }
+}
+
+/// Every file in a folder and those below it.
+pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }

@@ -85,7 +85,8 @@ pub async fn app(
         "page": number,
         "place": opened.map(|_| publication.address(&base, place)),
         // What is kept on a shared device is kept by person.
-        "person": asked.session().map_or("", |session| session.person.id.as_str()),
+        "csrf": asked.session().filter(|s| s.person.role.teaches()).map(|s| s.csrf.as_str()),
+        "person": super::takehome::tag(asked.visitor.reader()),
         "files": files,
         "words": words,
     });
@@ -114,7 +115,7 @@ fn policy(nonce: &str) -> String {
         "default-src 'none'; script-src 'nonce-{nonce}' blob:; worker-src 'self'; \
          connect-src 'self' blob:; style-src 'self' 'unsafe-inline' blob:; \
          img-src 'self' blob: data:; media-src 'self' blob: data:; font-src 'self' blob: data:; \
-         frame-src 'self' blob:; manifest-src 'self'; form-action 'none'; base-uri 'self'; \
+         frame-src 'self' blob:; manifest-src 'self'; form-action 'self'; base-uri 'self'; \
          object-src 'none'; frame-ancestors 'none'"
     )
 }

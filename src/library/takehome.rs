@@ -178,8 +178,8 @@ fn is_taken(package: &Sidecar) -> bool {
     TAKEN.contains(&package.description.media_type.as_str())
 }
 
-/// A name for a reader that tells nobody who it is: a device keeps it with what they took.
-fn tag(reader: Reader<'_>) -> String {
+/// A name for a reader that tells nobody who it is: a device keeps it with what is theirs.
+pub fn tag(reader: Reader<'_>) -> String {
     match reader {
         Reader::Nobody => String::new(),
         Reader::Anyone => "*".into(),

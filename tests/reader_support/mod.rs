@@ -1,5 +1,7 @@
 //! Packages for the reader: a hostile one, one of flowing text, a PDF, and SCORM exercises.
 
+#![allow(dead_code, reason = "each test uses its own part")]
+
 use std::io::Read as _;
 
 use super::publication_support::{epub_of, zip_of};

@@ -44,6 +44,11 @@ impl Published {
         let bytes = fs::read(file.path()).unwrap();
         Self { name, title, media_type: "application/epub+zip", bytes, version }
     }
+
+    /// A PDF.
+    pub fn pdf(name: &'static str, title: &'static str, bytes: Vec<u8>) -> Self {
+        Self { name, title, media_type: "application/pdf", bytes, version: 1 }
+    }
 }
 
 /// What the page's own `fetch` got; status 0 when nothing answered.

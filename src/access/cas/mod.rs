@@ -43,7 +43,7 @@ impl Client {
     }
 
     fn login(&self, service: &Url) -> Url {
-        let mut url = below(&self.base, &["login"]);
+        let mut url = asking::below(&self.base, &["login"]);
         url.query_pairs_mut()
             .extend_pairs(&self.parameters)
             .append_pair("service", service.as_str());
@@ -67,7 +67,7 @@ impl Client {
         if !is_ticket(ticket) {
             return Err(SignInError::answer("the person came back without a service ticket"));
         }
-        let mut url = below(&self.base, &["p3", "serviceValidate"]);
+        let mut url = asking::below(&self.base, &["p3", "serviceValidate"]);
         url.query_pairs_mut()
             .append_pair("service", service.as_str())
             .append_pair("ticket", ticket);
@@ -90,15 +90,6 @@ fn is_ticket(ticket: &str) -> bool {
     ticket.starts_with("ST-")
         && ticket.len() <= MAX_TICKET_CHARS
         && ticket.bytes().all(|b| b.is_ascii_graphic())
-}
-
-/// `segments` below `base`, whether or not that ends with a slash.
-fn below(base: &Url, segments: &[&str]) -> Url {
-    let mut url = base.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(segments);
-    }
-    url
 }
 
 #[cfg(test)]

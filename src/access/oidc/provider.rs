@@ -17,7 +17,7 @@ use super::token::asymmetric;
 use crate::{
     access::{
         SignInError,
-        asking::{self, is_private},
+        asking::{self, below, is_private},
     },
     net::client::Client,
 };
@@ -179,14 +179,6 @@ fn without_place(issuer: &Url) -> Url {
             url.set_path(path);
             return url;
         }
-    }
-    url
-}
-
-fn below(base: &Url, segments: &[&str]) -> Url {
-    let mut url = base.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend(segments);
     }
     url
 }

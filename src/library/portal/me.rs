@@ -8,6 +8,7 @@ use axum::{
     extract::State,
     http::{Response, StatusCode},
 };
+use jiff::Timestamp;
 
 use super::{
     super::{
@@ -21,7 +22,7 @@ use super::{
     form::Form,
     see_other, sign_in_first, unkept,
 };
-use crate::access::{About, Revoke, Role, Session, Way};
+use crate::access::{About, Access, AccessError, Role, Session, Way};
 
 /// Characters of a reading app's name.
 const MAX_NAME_CHARS: usize = 40;
@@ -51,6 +52,19 @@ impl MePage<'_> {
         };
         self.say.say(id).into_owned()
     }
+
+    /// A line of the audit, in words; what this version does not know, as it was written.
+    fn done(&self, what: &str) -> String {
+        let id = match what {
+            "codes made" => "audit-codes-made",
+            "code used" => "audit-code-used",
+            "app key made" => "audit-key-made",
+            "app key revoked" => "audit-key-revoked",
+            "person revoked" => "audit-person-revoked",
+            other => return other.to_owned(),
+        };
+        self.say.say(id).into_owned()
+    }
 }
 
 /// A role, in words.
@@ -67,19 +81,24 @@ pub fn role_of(say: &Speech<'_>, role: Role) -> String {
 
 /// `GET /moi`
 pub async fn show(State(shared): State<Arc<Shared>>, signed: Signed) -> Response<Body> {
-    me(&shared, &signed.asked, &signed.session, StatusCode::OK, None, None)
+    me(&shared, &signed.asked, &signed.session, StatusCode::OK, None, None).await
 }
 
-fn me(
+async fn me(
     shared: &Shared,
     asked: &Asked,
-    session: &Session,
+    session: &Arc<Session>,
     status: StatusCode,
     key: Option<String>,
     wrong: Option<&str>,
 ) -> Response<Body> {
     let say = shared.words.speak(asked.language);
-    let about = shared.access.about(session, asked.now);
+    let (access, of) = (shared.access.clone(), session.clone());
+    let Some(about) = blocking(move || access.about(&of)).await else {
+        let (heading, text) = (say.say("me-title"), say.say("me-unread"));
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return pages::error(shared, asked, status, heading.into_owned(), text.into_owned());
+    };
     let schools: Vec<_> = about.person.uais.iter().map(ToString::to_string).collect();
     let content = MePage {
         say,
@@ -95,19 +114,30 @@ fn me(
     unkept(page(asked, status, &content))
 }
 
-/// `POST /moi/laissez-passer`: takes back one of one's own passes.
+/// `POST /moi/laissez-passer`: takes back one of one's own passes. Somebody else's is not there,
+/// whatever its name.
 pub async fn revoke_pass(State(shared): State<Arc<Shared>>, form: Form) -> Response<Body> {
-    let Some(session) = form.session() else { return sign_in_first(&shared, &form.asked) };
+    take_back(&shared, &form, Access::revoke_own_pass).await
+}
+
+/// `POST /moi/cle/retirer`: takes back the key of one of one's own reading apps.
+pub async fn revoke_key(State(shared): State<Arc<Shared>>, form: Form) -> Response<Body> {
+    take_back(&shared, &form, Access::revoke_app_key).await
+}
+
+/// `how` takes back what the form names, if it is the person's own, and says whether it was.
+async fn take_back(
+    shared: &Shared,
+    form: &Form,
+    how: fn(&Access, &Session, &str, Timestamp) -> Result<bool, AccessError>,
+) -> Response<Body> {
+    let Some(session) = form.session() else { return sign_in_first(shared, &form.asked) };
     let (id, now) = (form.value("id").to_owned(), form.asked.now);
-    // Somebody else's pass is not there, whatever its name.
-    let own = shared.access.about(&session, now).passes.iter().any(|pass| pass.id == id);
-    if !own {
-        return pages::not_found(&shared, &form.asked);
-    }
-    let access = shared.access.clone();
-    match blocking(move || access.revoke(Revoke::Pass(id), now)).await {
-        Some(Ok(_)) => see_other("/moi", Vec::new()),
-        _ => unkept_change(&shared, &form, &session),
+    let (access, holder) = (shared.access.clone(), session.clone());
+    match blocking(move || how(&access, &holder, &id, now)).await {
+        Some(Ok(true)) => see_other("/moi", Vec::new()),
+        Some(Ok(false)) => pages::not_found(shared, &form.asked),
+        _ => unkept_change(shared, form, &session).await,
     }
 }
 
@@ -117,13 +147,13 @@ pub async fn make_key(State(shared): State<Arc<Shared>>, form: Form) -> Response
     let name: String = form.value("nom").chars().take(MAX_NAME_CHARS).collect();
     let (access, holder, now) = (shared.access.clone(), session.clone(), form.asked.now);
     match blocking(move || access.make_app_key(&holder, &name, now)).await {
-        Some(Ok(key)) => me(&shared, &form.asked, &session, StatusCode::OK, Some(key), None),
+        Some(Ok(key)) => me(&shared, &form.asked, &session, StatusCode::OK, Some(key), None).await,
         Some(Err(error)) => {
             tracing::warn!(%error, "no key for a reading app");
             let status = StatusCode::CONFLICT;
-            me(&shared, &form.asked, &session, status, None, Some("me-key-refused"))
+            me(&shared, &form.asked, &session, status, None, Some("me-key-refused")).await
         }
-        None => unkept_change(&shared, &form, &session),
+        None => unkept_change(&shared, &form, &session).await,
     }
 }
 
@@ -132,16 +162,16 @@ pub async fn erase(State(shared): State<Arc<Shared>>, form: Form) -> Response<Bo
     let Some(session) = form.session() else { return sign_in_first(&shared, &form.asked) };
     if form.value("oui") != "oui" {
         let status = StatusCode::BAD_REQUEST;
-        return me(&shared, &form.asked, &session, status, None, Some("me-erase-unsure"));
+        return me(&shared, &form.asked, &session, status, None, Some("me-erase-unsure")).await;
     }
     let (access, holder, now) = (shared.access.clone(), session.clone(), form.asked.now);
     match blocking(move || access.erase(&holder, now)).await {
         Some(Ok(())) => see_other("/connexion", shared.access.sign_out(&session)),
-        _ => unkept_change(&shared, &form, &session),
+        _ => unkept_change(&shared, &form, &session).await,
     }
 }
 
-fn unkept_change(shared: &Shared, form: &Form, session: &Session) -> Response<Body> {
+async fn unkept_change(shared: &Shared, form: &Form, session: &Arc<Session>) -> Response<Body> {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    me(shared, &form.asked, session, status, None, Some("pass-unkept"))
+    me(shared, &form.asked, session, status, None, Some("pass-unkept")).await
 }

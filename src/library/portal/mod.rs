@@ -42,6 +42,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/moi", get(me::show))
         .route("/moi/laissez-passer", post(me::revoke_pass))
         .route("/moi/cle", post(me::make_key))
+        .route("/moi/cle/retirer", post(me::revoke_key))
         .route("/moi/effacer", post(me::erase))
         .route("/codes", get(codes::ask).post(codes::make))
         .route("/m", post(moment::make))

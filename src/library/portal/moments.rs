@@ -10,6 +10,7 @@ use std::{
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use rand::seq::IndexedRandom as _;
 use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
 use crate::store::{BlobId, Store};
 
@@ -30,7 +31,7 @@ pub struct Moment {
     pub blob: BlobId,
     /// The page of the reader, from 1.
     pub page: usize,
-    /// A place of the reader's own (a Readium locator), when it gave one.
+    /// A document of the package, where pages have no numbers: the reader's `ouvrir`.
     #[serde(default)]
     pub place: Option<String>,
     /// First moment at which it leads nowhere.
@@ -40,7 +41,13 @@ pub struct Moment {
 impl Moment {
     /// The reader's page that it leads to.
     pub fn address(&self) -> String {
-        format!("/lire/{}?page={}", self.blob, self.page)
+        match &self.place {
+            Some(place) => {
+                let place: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();
+                format!("/lire/{}?ouvrir={place}", self.blob)
+            }
+            None => format!("/lire/{}?page={}", self.blob, self.page),
+        }
     }
 }
 
@@ -127,6 +134,16 @@ mod tests {
         assert_eq!(moments.find(&word, at(86_400)), None);
         assert_eq!(moments.find(&format!("{word}X"), at(3_600)), None);
         assert_eq!(moments.find("", at(3_600)), None);
+    }
+
+    #[test]
+    fn a_moment_leads_to_its_document_where_pages_have_no_numbers() {
+        let moments = moments();
+        let word = moments.make(BlobId([1; 32]), 3, Some("OEBPS/c é.xhtml".into()), at(0));
+        let address = moments.find(&word, at(1)).unwrap().address();
+        assert!(address.ends_with("?ouvrir=OEBPS%2Fc+%C3%A9.xhtml"), "{address}");
+        let word = moments.make(BlobId([1; 32]), 3, None, at(0));
+        assert!(moments.find(&word, at(1)).unwrap().address().ends_with("?page=3"));
     }
 
     #[test]

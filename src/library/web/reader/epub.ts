@@ -11,6 +11,8 @@ import { type Entry, type Events, type Found, matches, type Settings, type Viewe
 /** A page larger than that is not searched. */
 const MAX_SEARCHED_LETTERS = 2_000_000;
 const AROUND_SELECTION = 60;
+/** Frames of a turned page are shown within that. */
+const TURN_SETTLES_MS = 600;
 
 const FONTS = {
   publisher: null,
@@ -33,6 +35,7 @@ export class Epub implements Viewer {
   private readonly weights: number[];
   private readonly heard = new WeakSet<Document>();
   private marks: Mark[] = [];
+  private settling = 0;
   private drawn = new WeakMap<Document, string>();
 
   private constructor(
@@ -89,11 +92,7 @@ export class Epub implements Viewer {
       this.publication,
       {
         frameLoaded: () => this.listen(),
-        positionChanged: () => {
-          this.listen();
-          this.draw();
-          this.events.moved(this.where());
-        },
+        positionChanged: () => this.tell(),
         tap: () => false,
         click: (event) => this.fixed && event.interactiveElement === undefined,
         zoom: () => {},
@@ -201,16 +200,30 @@ export class Epub implements Viewer {
     return { place: { href: here.href, progression, page: index + 1 }, progress };
   }
 
+  private tell(): void {
+    this.listen();
+    this.draw();
+    this.events.moved(this.where());
+  }
+
+  /** Goes somewhere, then says where that is: of a page that was loaded before it was listened to, the navigator says nothing. */
+  private async then(goes: (done: () => void) => void): Promise<void> {
+    await new Promise<void>(goes);
+    this.tell();
+    clearTimeout(this.settling);
+    this.settling = window.setTimeout(() => this.tell(), TURN_SETTLES_MS);
+  }
+
   next(): Promise<void> {
-    return new Promise((done) => this.navigator.goForward(false, () => done()));
+    return this.then((done) => this.navigator.goForward(false, done));
   }
 
   previous(): Promise<void> {
-    return new Promise((done) => this.navigator.goBackward(false, () => done()));
+    return this.then((done) => this.navigator.goBackward(false, done));
   }
 
   go(place: Place): Promise<void> {
-    return new Promise((done) => this.navigator.go(this.locator(place), false, () => done()));
+    return this.then((done) => this.navigator.go(this.locator(place), false, done));
   }
 
   goTo(progress: number): Promise<void> {

@@ -1,4 +1,4 @@
-// The panels at the side: contents, search, notes, display, help, go to a page.
+// The panels at the side: contents, search, notes, display, help, go to a page and bring the class there.
 import { el, save, tool } from "./dom";
 import type { Mark, Marks, Place } from "./marks";
 import { say, told } from "./told";
@@ -145,5 +145,19 @@ export function goTo(around: Around): HTMLElement {
   };
   // What is typed takes the place of the number that stands there.
   field.addEventListener("focus", () => field.select());
-  return el("form", { onsubmit: submit }, el("label", { for: "number" }, pages ? say("go-page", { pages }) : say("go-share")), el("div", { class: "row" }, field, el("button", { type: "submit", class: "first" }, say("go"))));
+  return el("div", {},
+    el("form", { onsubmit: submit }, el("label", { for: "number" }, pages ? say("go-page", { pages }) : say("go-share")), el("div", { class: "row" }, field, el("button", { type: "submit", class: "first" }, say("go")))),
+    told.csrf && moment(around, told.csrf));
+}
+
+/** A teacher's: an address that brings the class to where the manual is open. */
+function moment({ viewer }: Around, csrf: string): HTMLElement {
+  const { place, page, pages } = viewer.where();
+  const hidden = (name: string, value: string | number) => el("input", { type: "hidden", name, value });
+  return el("form", { class: "moment", method: "post", action: "/m", target: "_blank" },
+    el("h3", {}, say("moment")), el("p", {}, say("moment-text")),
+    hidden("csrf", csrf), hidden("blob", told.blob), hidden("page", page ?? 1),
+    // As the package names it, where pages have no numbers.
+    !pages && hidden("place", decodeURI(place.href).replace(/^r\//, "")),
+    el("button", { type: "submit" }, say("moment-make")));
 }

@@ -13,6 +13,8 @@ export interface Told {
   page: number;
   place: string | null;
   person: string;
+  /** Of a session that may make class moments; else nothing. */
+  csrf: string | null;
   files: Record<string, string>;
   words: Record<string, string>;
 }
