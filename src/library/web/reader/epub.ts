@@ -207,7 +207,7 @@ export class Epub implements Viewer {
   }
 
   /** Goes somewhere, then says where that is: of a page that was loaded before it was listened to, the navigator says nothing. */
-  private async then(goes: (done: () => void) => void): Promise<void> {
+  private async moving(goes: (done: () => void) => void): Promise<void> {
     await new Promise<void>(goes);
     this.tell();
     clearTimeout(this.settling);
@@ -215,15 +215,15 @@ export class Epub implements Viewer {
   }
 
   next(): Promise<void> {
-    return this.then((done) => this.navigator.goForward(false, done));
+    return this.moving((done) => this.navigator.goForward(false, done));
   }
 
   previous(): Promise<void> {
-    return this.then((done) => this.navigator.goBackward(false, done));
+    return this.moving((done) => this.navigator.goBackward(false, done));
   }
 
   go(place: Place): Promise<void> {
-    return this.then((done) => this.navigator.go(this.locator(place), false, done));
+    return this.moving((done) => this.navigator.go(this.locator(place), false, done));
   }
 
   goTo(progress: number): Promise<void> {
