@@ -95,7 +95,8 @@ class Reader implements panels.Around {
     const root = document.getElementById("reader");
     root?.replaceChildren(el("a", { class: "skip", href: "#stage" }, say("skip")), bar, this.stage, this.choice, turn, this.shelf, this.status);
     this.stage.append(el("p", { class: "waiting", role: "status" }, say("opening")));
-    this.shelf.addEventListener("close", () => this.shelf.replaceChildren());
+    // The event comes late: another panel may be open by then.
+    this.shelf.addEventListener("close", () => this.shelf.open || this.shelf.replaceChildren());
     this.shelf.addEventListener("click", (event) => event.target === this.shelf && this.close());
     document.addEventListener("keydown", (event) => this.key(event));
     nightly.addEventListener("change", () => this.changed({}));

@@ -77,7 +77,7 @@ export function notes(around: Around, redraw: () => void): HTMLElement {
       note,
       el("button", { type: "button", class: "quiet", onclick: remove, "aria-label": say("remove-of", { label: mark.label }) }, say("remove")));
   };
-  const file = el("input", { type: "file", accept: ".json,application/json", id: "take", class: "away", onchange: () => {
+  const file = el("input", { type: "file", accept: ".json,application/json", id: "take", class: "away", tabindex: -1, "aria-label": say("import"), onchange: () => {
     const chosen = file.files?.[0];
     if (!chosen) return;
     marks.take(chosen).then((count) => { around.marked(); redraw(); around.announce(say("taken", { count })); }, () => around.announce(say("not-taken")));
@@ -122,11 +122,14 @@ export function bounded(size: number, text: boolean): number {
 }
 
 export function help(around: Around): HTMLElement {
-  const keys: [string, string][] = [
-    ["→ / Page ↓", say("next")], ["← / Page ↑", say("previous")], [say("key-home"), say("first")], [say("key-end"), say("last")],
-    ["+ / -", say("zoom")], ["C", say("contents")], ["F", say("search")], ["G", say("go")], ["B", say("bookmark-add")], ["H", say("highlight")],
-    ["N", say("notes")], ["L", say("listen")], ["D", say("display")], ["Q", say("back")], ["?", say("help")], [say("key-escape"), say("close")],
+  const { turn, zoom, search, highlight, listen } = around.viewer.can;
+  const all: [string, string, boolean][] = [
+    ["→ / Page ↓", say("next"), turn], ["← / Page ↑", say("previous"), turn], [say("key-home"), say("first"), turn], [say("key-end"), say("last"), turn],
+    ["+ / -", say("zoom"), zoom], ["C", say("contents"), true], ["F", say("search"), search], ["G", say("go"), turn], ["B", say("bookmark-add"), true], ["H", say("highlight"), highlight],
+    ["N", say("notes"), true], ["L", say("listen"), listen], ["D", say("display"), true], ["Q", say("back"), true], ["?", say("help"), true], [say("key-escape"), say("close"), true],
   ];
+  // What this kind of manual cannot do has no key.
+  const keys = all.filter(([, , can]) => can);
   return el("div", {},
     el("p", {}, say("help-text")),
     el("dl", { class: "keys" }, ...keys.map(([key, does]) => el("div", {}, el("dt", {}, key), el("dd", {}, does)))),
