@@ -63,14 +63,16 @@ async fn find(client: &Client, home: &str, words: &str) -> String {
     client.find(Locator::Css("form[role=search] button")).await.unwrap().click().await.unwrap();
     // The shelf has links to books too: wait for what only the search's page has.
     client.wait().for_element(Locator::Css("main [role=status]")).await.unwrap();
-    client
-        .wait()
-        .for_element(Locator::Css("main a[href^='/livre/']"))
-        .await
-        .unwrap()
-        .click()
-        .await
-        .unwrap();
+    loop {
+        let found = Locator::Css("main a[href^='/livre/']");
+        let link = client.wait().for_element(found).await.unwrap();
+        // What was found as one types may give way to what the button finds.
+        match link.click().await {
+            Err(fantoccini::error::CmdError::Standard(error))
+                if error.error == fantoccini::error::ErrorStatus::StaleElementReference => {}
+            clicked => break clicked.unwrap(),
+        }
+    }
     client.wait().for_element(Locator::Css("main a[href^='/lire/']")).await.unwrap();
     client.current_url().await.unwrap().to_string()
 }

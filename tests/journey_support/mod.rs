@@ -193,8 +193,12 @@ impl Someone {
             if self.text().await.contains("lié à l’appareil") {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "no bound pass: {}", self.text().await);
-            tokio::time::sleep(LOOK_AGAIN).await;
+            // The page makes the key and tells it; only another page shows that.
+            let bound = "return sessionStorage.getItem('preau.pass.checked')";
+            while self.client.execute(bound, vec![]).await.unwrap().is_null() {
+                assert!(begun.elapsed() < PATIENCE, "no bound pass: {}", self.text().await);
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
         }
     }
 

@@ -63,12 +63,15 @@ async function bind(): Promise<void> {
     sessionStorage.setItem(CHECKED, "1");
     return;
   }
-  const pair = await crypto.subtle.generateKey(CURVE, false, ["sign", "verify"]);
+  // The key that is there, if any: the page left just now may still be telling it.
+  const known = await load();
+  const pair = known ?? (await crypto.subtle.generateKey(CURVE, false, ["sign", "verify"]));
   // Kept before it is told: a pass bound to a key that was lost would open nothing.
-  await keep(pair);
+  if (!known) await keep(pair);
   const answer = await fetch("/connexion/appareil", {
     method: "POST",
     credentials: "same-origin",
+    keepalive: true,
     headers: { "content-type": "application/json", "x-csrf": state.csrf },
     body: JSON.stringify({
       key: base64url(await crypto.subtle.exportKey("raw", pair.publicKey)),

@@ -125,7 +125,7 @@ class Reader implements panels.Around {
       el("div", { class: "panel-top" }, el("h2", { id: "panel-title" }, say(name)), tool("close", say("close"), () => this.close())), made);
     this.shelf.dataset.panel = name;
     if (!this.shelf.open) this.shelf.showModal();
-    const first = made.querySelector<HTMLElement>("input:not([type=radio]):not(.away), [aria-current]");
+    const first = made.querySelector<HTMLElement>("input:not([type=radio], [type=checkbox], [type=hidden], .away), [aria-current]");
     (first ?? this.shelf.querySelector<HTMLElement>("button"))?.focus();
   }
 

@@ -5,7 +5,7 @@ home = Manuels
 help = Aide
 search = Rechercher
 search-label = Rechercher un manuel
-search-hint = Titre, matière, éditeur ou ISBN
+search-hint = Titre, matière, ISBN…
 shelf-title = Les manuels de l’établissement
 shelf-count = { $count ->
     [0] Aucun manuel pour l’instant
@@ -285,7 +285,7 @@ moment-open = Ouvrir cette page
 moment-gone-title = Ce moment de classe est fini
 moment-gone = Cette adresse ne mène plus à rien : vérifiez les lettres, ou demandez la nouvelle à votre professeur.
 indicators-title = Indicateurs
-indicators-lead = Ouvertures et lecteurs de chaque manuel, jour par jour. Aucune personne n’est gardée ; moins de cinq s’écrit « < 5 ».
+indicators-lead = Ouvertures et lecteurs de chaque manuel, jour par jour. Aucune personne n’est gardée ; moins de cinq s’écrit « < 5 ».
 indicators-csv = Télécharger pour un tableur (CSV)
 indicators-none = Aucun manuel n’a encore été ouvert.
 indicators-at-most = La box a redémarré ce jour-là : un lecteur a pu être compté deux fois.

@@ -78,6 +78,7 @@ export class Epub implements Viewer {
 
   private async start(settings: Settings, dark: boolean, start: Place | null): Promise<void> {
     const container = el("div", { class: "epub-pages" });
+    this.holder.classList.toggle("flow", !this.fixed);
     this.holder.replaceChildren(el("div", { class: "epub-zoom" }, container));
     this.zoom(settings);
     // Pages to come have their frames already: each must say what it is.

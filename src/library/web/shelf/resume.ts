@@ -18,7 +18,7 @@ function position(blob: string): Position | undefined {
 export function showResume(root: ParentNode): void {
   const words = document.querySelector<HTMLElement>("[data-resume]")?.dataset;
   if (!words) return;
-  for (const card of root.querySelectorAll<HTMLElement>("[data-blob]")) {
+  for (const card of root.querySelectorAll<HTMLElement>("[data-blob]:not(#takehome)")) {
     const blob = card.dataset.blob ?? "";
     const kept = /^[0-9a-f]{64}$/.test(blob) ? position(blob) : undefined;
     if (!kept || card.querySelector("[data-resumed]")) continue;
