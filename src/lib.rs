@@ -11,6 +11,7 @@ pub mod mirror; // fetch it:  plan, download, delta, verify, politeness
 pub mod publication; // open it:   EPUB, PDF, HTML/SCORM zip -> manifest and resources, from the zip
 pub mod access; // know who:  CAS, OpenID Connect, sessions, device passes, rights
 pub mod library; // lend it:   portal, reader, search, OPDS out
+pub mod filter; // judge it:  lists, policy, timetable -> Verdict
 pub mod control; // say it:    the control socket's words, client and server
 pub mod daemon; // wires every room, starts them, stops them
 pub mod demo; // a whole school on one machine: GAR, distributor, manuals

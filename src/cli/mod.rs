@@ -4,6 +4,7 @@ mod ask;
 mod check_config;
 mod demo;
 mod exit;
+mod filter;
 mod run;
 mod show;
 mod tables;
@@ -22,8 +23,8 @@ use self::exit::fail;
 
 /// The box that lends a school its digital manuals, with or without the Internet.
 ///
-/// `preau run` is the daemon. `check-config` and `demo` need none; every other command talks to it
-/// over its control socket.
+/// `preau run` is the daemon. `check-config`, `filter` and `demo` need none; every other command talks
+/// to it over its control socket.
 #[derive(Debug, Parser)]
 #[command(
     name = "preau",
@@ -104,6 +105,9 @@ enum Command {
     /// Look after who may come in.
     #[command(subcommand)]
     Access(AccessCommand),
+    /// Compile lists of sites, look at them, ask them.
+    #[command(subcommand)]
+    Filter(filter::FilterCommand),
     /// Run a whole demo school on this machine: GAR, distributor, twelve manuals, a link to cut.
     Demo(demo::DemoArguments),
     /// Have the daemon read its settings again; a bad file leaves the old ones in force.
@@ -164,6 +168,7 @@ pub fn carry_out(arguments: Arguments) -> Exit {
         Command::CheckConfig { file } => {
             return check_config::check(&[file], common.json);
         }
+        Command::Filter(command) => return filter::carry_out(command, common.json),
         Command::Demo(arguments) => return demo::show(arguments),
         Command::Status => Words::Status,
         Command::Sync { no_wait, now } => Words::Sync { wait: !no_wait, ignore_window: now },

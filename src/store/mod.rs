@@ -7,7 +7,7 @@
 mod blob_id;
 mod collect;
 mod documents;
-mod durable;
+pub mod durable;
 mod error;
 mod incoming;
 mod index;
