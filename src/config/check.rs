@@ -1,5 +1,7 @@
 //! What types cannot say: bounds, pairs and names that must agree. Pure; looks at no file.
 
+mod gateway;
+
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use super::{
@@ -36,6 +38,10 @@ const RESERVED_SOURCE_NAME: &str = "import";
 pub(super) fn expectation(key: &str) -> &'static str {
     match leaf(key) {
         "listen" => "an address and a port, such as \"0.0.0.0:80\" or \"[::]:80\"",
+        "direct" | "bypass" => {
+            "a name, such as \"example.org\", or a network, such as \"10.0.0.0/8\""
+        }
+        "proxy" | "advertise" => "a host and a port, such as \"proxy.example.org:3128\"",
         "allow_private" => "a network, such as \"10.0.0.0/8\" or \"fd00::/8\"",
         "url" => "an address, such as \"https://gar.example.org/\"",
         _ => "",
@@ -55,6 +61,7 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     check_store(config, &mut found);
     check_sources(config, &mut found);
     check_mirror(config, &mut found);
+    gateway::check_gateway(config, &mut found);
     check_control(config, &mut found);
     faults
 }

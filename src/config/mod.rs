@@ -4,6 +4,7 @@
 
 mod access;
 mod check;
+mod gateway;
 mod https;
 mod place;
 mod reload;
@@ -18,6 +19,7 @@ use toml::de::DeTable;
 
 pub use self::{
     access::{Access, Attributes, Cas, Oidc, PersonalList, SignIn},
+    gateway::{Gateway, Upstream},
     https::{Acme, Https},
     reload::{Change, changes},
     report::{ConfigError, Finding, Report},
@@ -26,7 +28,7 @@ pub use self::{
         Network, ResourceListSource, School, Store, SubscriptionMethod, SubscriptionSource,
     },
     uai::Uai,
-    units::{BadUnit, ByteRate, ByteSize, Period, TimeWindow},
+    units::{BadUnit, ByteRate, ByteSize, Endpoint, Period, Site, TimeWindow},
 };
 use self::{place::Places, report::Severity};
 

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{Semaphore, watch};
 
 use super::{DaemonError, secure::Secure};
@@ -14,6 +14,7 @@ use crate::{
     access::Access,
     catalogue::Catalogue,
     config::Config,
+    gateway::{self, Gateway, Home, Judge},
     library::Library,
     mirror::{Clients, Mirror},
     store::{Store, StoreOptions},
@@ -27,6 +28,7 @@ pub(super) struct House {
     pub(super) mirror: Arc<Mirror>,
     pub(super) access: Access,
     pub(super) library: Library,
+    pub(super) gateway: Gateway,
     /// Its name and certificate, if it has a name.
     pub(super) secure: Option<Secure>,
     pub(super) started_at: Timestamp,
@@ -63,12 +65,21 @@ impl House {
             catalogue.holdings(),
             mirror.progress(),
         )?;
+        let gateway = Gateway::new(gateway::Parts {
+            config: config.gateway.clone(),
+            home: Home::new(network, https),
+            // The library, above, would not have opened without it.
+            zone: TimeZone::get(&school.timezone).unwrap_or(TimeZone::UTC),
+            judge: Judge::lenient(),
+            resolver: None,
+        });
         Ok(Self {
             store,
             catalogue,
             mirror: Arc::new(mirror),
             access,
             library,
+            gateway,
             secure,
             started_at: Timestamp::now(),
             file,

@@ -45,6 +45,8 @@ pub struct Bound {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     https: Option<BoundHttps>,
+    /// Empty: no proxy.
+    proxy: Vec<TcpListener>,
     control: Arc<UnixListener>,
     /// Of a socket that we made ourselves.
     socket_file: Option<SocketFile>,
@@ -76,6 +78,10 @@ impl Daemon {
         let addresses: Vec<SocketAddr> =
             listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let https = self.bind_https(&config, inherited.https)?;
+        let proxy = match inherited.proxy {
+            passed if passed.is_empty() => listen::bind(&config.gateway.listen)?,
+            passed => passed,
+        };
         let (control, socket_file) = if let Some(passed) = inherited.unix.into_iter().next() {
             (passed, None)
         } else {
@@ -87,7 +93,7 @@ impl Daemon {
         };
         self.house.listens_on(addresses.clone());
         let control = Arc::new(control);
-        Ok(Bound { house: self.house, listeners, addresses, https, control, socket_file })
+        Ok(Bound { house: self.house, listeners, addresses, https, proxy, control, socket_file })
     }
 
     fn bind_https(

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     catalogue::Holdings,
     control::{protocol::SourceLine, server, socket::SocketFile},
+    gateway::pac::WithPac,
     mirror::Progress,
     net::{
         front::{Named, Upgrade},
@@ -28,6 +29,8 @@ pub struct Running {
     pub addresses: Vec<SocketAddr>,
     /// Where they are under TLS, when the box has a name.
     pub https_addresses: Vec<SocketAddr>,
+    /// Where devices ask the proxy, if there is one.
+    pub proxy_addresses: Vec<SocketAddr>,
     pub(super) house: Arc<House>,
     pub(super) tasks: Tasks,
     socket_file: Option<SocketFile>,
@@ -68,7 +71,7 @@ pub(super) struct Tasks {
 
 impl Tasks {
     pub(super) fn start(bound: Bound) -> Running {
-        let Bound { house, listeners, addresses, https, control, socket_file } = bound;
+        let Bound { house, listeners, addresses, https, proxy, control, socket_file } = bound;
         let tasks = Self { tracker: TaskTracker::new(), token: CancellationToken::new() };
         let catalogue = house.catalogue.clone();
         tasks.supervised("catalogue", move |token| {
@@ -101,13 +104,17 @@ impl Tasks {
         tasks.supervised("certificate", move |token| secure::watch(certified.clone(), token));
         let renewed = house.clone();
         tasks.supervised("renewal", move |token| secure::renew(renewed.clone(), token));
+        let proxy_addresses = proxy.iter().filter_map(|one| one.local_addr().ok()).collect();
+        let pac = (!proxy.is_empty()).then(|| house.gateway.pac());
+        tasks.carry(proxy, &house);
         let places = Arc::new(Semaphore::new(house.config().network.max_connections));
         let mut https_addresses = Vec::new();
         match https {
-            None => tasks.lend(listeners, &house.library, &places),
+            None => tasks.lend(listeners, &WithPac::new(house.library.clone(), pac), &places),
             Some(BoundHttps { listeners: secured, tls, origin, certificates }) => {
                 https_addresses.extend(secured.iter().filter_map(|one| one.local_addr().ok()));
-                tasks.lend(listeners, &Upgrade::new(origin.clone(), certificates), &places);
+                let upgrade = Upgrade::new(origin.clone(), certificates);
+                tasks.lend(listeners, &WithPac::new(upgrade, pac), &places);
                 let named = Named::new(house.library.clone(), origin);
                 for listener in secured {
                     let (tls, named, places) = (tls.clone(), named.clone(), places.clone());
@@ -116,7 +123,7 @@ impl Tasks {
                 }
             }
         }
-        Running { addresses, https_addresses, house, tasks, socket_file }
+        Running { addresses, https_addresses, proxy_addresses, house, tasks, socket_file }
     }
 
     /// Answers in the clear on each of these.
@@ -125,6 +132,22 @@ impl Tasks {
             let (handler, places) = (handler.clone(), places.clone());
             let (tracker, token) = (self.tracker.clone(), self.token.clone());
             self.tracker.spawn(serve(listener, handler, places, tracker, token));
+        }
+    }
+
+    /// Carries for devices that ask on these.
+    fn carry(&self, on: Vec<TcpListener>, house: &Arc<House>) {
+        if on.is_empty() {
+            return;
+        }
+        let gateway = house.gateway.clone();
+        self.supervised("gateway", move |token| {
+            let gateway = gateway.clone();
+            async move { gateway.run(token).await }
+        });
+        for listener in on {
+            let (gateway, token) = (house.gateway.clone(), self.token.clone());
+            self.tracker.spawn(async move { gateway.serve(listener, token).await });
         }
     }
 

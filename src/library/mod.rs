@@ -37,9 +37,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use self::words::{Language, Speech, Words};
 use self::{
     hot::Hot, indicators::Indicators, packages::Packages, portal::Moments, search::SearchIndex,
-    shelf::Shelf, tables::Tables, words::Words,
+    shelf::Shelf, tables::Tables,
 };
 use crate::{
     access::Access,

@@ -7,8 +7,17 @@ use std::{
 };
 
 /// The connections of one listener, by the address at their other end.
-#[derive(Debug, Clone, Default)]
-pub struct Guests(Arc<Mutex<HashMap<IpAddr, usize>>>);
+#[derive(Debug, Clone)]
+pub struct Guests {
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    most: usize,
+}
+
+impl Default for Guests {
+    fn default() -> Self {
+        Self::of_at_most(usize::MAX)
+    }
+}
 
 /// A guest's connection, while it lasts.
 #[derive(Debug)]
@@ -24,13 +33,18 @@ fn is_admitted(held: usize, left: usize) -> bool {
 }
 
 impl Guests {
+    /// None of whom holds more than so many, however many places are left.
+    pub fn of_at_most(most: usize) -> Self {
+        Self { counts: Arc::default(), most }
+    }
+
     /// Admits one more connection of a peer, unless it holds too many of the places already.
     pub fn admit(&self, peer: IpAddr, left: usize) -> Option<Guest> {
         // IPv4 through an IPv6 socket is the same peer.
         let peer = peer.to_canonical();
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let held = counts.get(&peer).copied().unwrap_or(0);
-        if !is_admitted(held, left) {
+        if held >= self.most || !is_admitted(held, left) {
             return None;
         }
         counts.insert(peer, held + 1);
@@ -40,7 +54,7 @@ impl Guests {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let mut counts = self.guests.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.guests.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = counts.get_mut(&self.peer) {
             *held -= 1;
             if *held == 0 {
@@ -68,6 +82,14 @@ mod tests {
         let other = guests.admit("192.0.2.2".parse().unwrap(), 0);
         assert!(other.is_some(), "everyone may have one");
         drop((held, other));
-        assert!(guests.0.lock().unwrap().is_empty());
+        assert!(guests.counts.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn nobody_holds_more_than_the_most() {
+        let guests = Guests::of_at_most(3);
+        let peer: IpAddr = "192.0.2.1".parse().unwrap();
+        let held: Vec<_> = std::iter::from_fn(|| guests.admit(peer, 1000)).collect();
+        assert_eq!(held.len(), 3);
     }
 }

@@ -7,6 +7,8 @@ use tokio::net::{TcpListener, UnixListener};
 
 /// `FileDescriptorName=` of the sockets for HTTPS.
 pub const HTTPS_NAME: &str = "https";
+/// `FileDescriptorName=` of the sockets for the proxy.
+pub const PROXY_NAME: &str = "proxy";
 /// Connections the kernel keeps for us while we are busy or starting again.
 const BACKLOG: i32 = 4096;
 
@@ -49,6 +51,8 @@ pub struct Inherited {
     pub tcp: Vec<TcpListener>,
     /// For pages under TLS: those that their unit calls [`HTTPS_NAME`].
     pub https: Vec<TcpListener>,
+    /// For devices that ask the proxy: those that their unit calls [`PROXY_NAME`].
+    pub proxy: Vec<TcpListener>,
     /// For the local command line.
     pub unix: Vec<UnixListener>,
 }
@@ -71,8 +75,11 @@ pub fn inherited() -> Result<Inherited, ListenError> {
             expect_listening(&listener).map_err(failed)?;
             listener.set_nonblocking(true).map_err(failed)?;
             let listener = TcpListener::from_std(listener).map_err(failed)?;
-            let secure = names.get(number) == Some(&HTTPS_NAME);
-            if secure { &mut inherited.https } else { &mut inherited.tcp }.push(listener);
+            match names.get(number) {
+                Some(&HTTPS_NAME) => inherited.https.push(listener),
+                Some(&PROXY_NAME) => inherited.proxy.push(listener),
+                _ => inherited.tcp.push(listener),
+            }
         }
     }
     Ok(inherited)

@@ -19,8 +19,14 @@ pub struct Patient<T> {
 }
 
 impl<T> Patient<T> {
+    /// Gives up after so long without a byte taken.
     pub fn new(inner: T, patience: Duration) -> Self {
         Self { inner, patience, stalled: None }
+    }
+
+    /// The connection itself.
+    pub fn into_inner(self) -> T {
+        self.inner
     }
 
     /// Passes an answer on, and watches over those that do not come.

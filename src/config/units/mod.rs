@@ -2,11 +2,13 @@
 //! `lun-ven 08:00-18:00`. Each one's `Display` is read back to the same value.
 
 mod period;
+mod site;
 mod size;
 mod window;
 
 pub use self::{
     period::Period,
+    site::{Endpoint, Site},
     size::{ByteRate, ByteSize},
     window::TimeWindow,
 };

@@ -1,0 +1,83 @@
+//! What the types of `[gateway]` cannot say.
+
+use std::time::Duration;
+
+use super::{Found, MAX_CONNECTIONS, MAX_LISTENERS, moving};
+use crate::config::{
+    Config, Gateway, Period,
+    report::Severity::{Error, Warning},
+};
+
+const MAX_PORTS: usize = 64;
+const MAX_SITES: usize = 1000;
+const MAX_CONTACT_CHARS: usize = 200;
+const LONGEST_CONNECT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+/// To a mail server: the way of spam, never of a lesson.
+const MAIL_PORT: u16 = 25;
+
+pub(super) fn check_gateway(config: &Config, found: &mut Found<'_>) {
+    let gateway = &config.gateway;
+    if gateway.listen.len() > MAX_LISTENERS {
+        let says = format!("{} addresses to listen on", gateway.listen.len());
+        found("gateway.listen", Error, says, "at most 16");
+    }
+    for (index, address) in gateway.listen.iter().enumerate() {
+        let library = config.network.listen.contains(address);
+        if address.port() != 0 && (library || config.https.listen.contains(address)) {
+            let says = format!("the library listens on {address} already");
+            found(&format!("gateway.listen[{index}]"), Error, says, "a port of its own");
+        }
+    }
+    if !(1..=MAX_CONNECTIONS).contains(&gateway.max_connections) {
+        let says = format!("{} connections at once", gateway.max_connections);
+        found("gateway.max_connections", Error, says, "1 to 1000000");
+    }
+    if !(1..=MAX_CONNECTIONS).contains(&gateway.connections_per_device) {
+        let says = format!("{} connections a device", gateway.connections_per_device);
+        found("gateway.connections_per_device", Error, says, "1 to 1000000");
+    }
+    check_ports(gateway, found);
+    check_times(gateway, found);
+    moving("gateway.downlink", gateway.downlink, found);
+    let contact = gateway.contact.as_deref().unwrap_or("x");
+    if contact.trim().is_empty() || contact.chars().count() > MAX_CONTACT_CHARS {
+        let says = "nobody could be asked there".into();
+        found("gateway.contact", Error, says, "1 to 200 characters, or no key");
+    }
+    let bypass = gateway.upstream.as_ref().map_or(0, |upstream| upstream.bypass.len());
+    for (key, count) in [("direct", gateway.direct.len()), ("upstream.bypass", bypass)] {
+        if count > MAX_SITES {
+            let says = format!("{count} sites");
+            found(&format!("gateway.{key}"), Error, says, "at most 1000");
+        }
+    }
+}
+
+fn check_ports(gateway: &Gateway, found: &mut Found<'_>) {
+    for (name, ports) in
+        [("connect_ports", &gateway.connect_ports), ("plain_ports", &gateway.plain_ports)]
+    {
+        let key = format!("gateway.{name}");
+        if ports.len() > MAX_PORTS || ports.contains(&0) {
+            found(&key, Error, format!("{} ports", ports.len()), "at most 64, none of them 0");
+        }
+        if ports.contains(&MAIL_PORT) {
+            let says = "mail servers could be reached through the proxy".into();
+            found(&key, Warning, says, "no port 25");
+        }
+    }
+}
+
+fn check_times(gateway: &Gateway, found: &mut Found<'_>) {
+    for (name, period, longest, expected) in [
+        ("connect_timeout", gateway.connect_timeout, LONGEST_CONNECT, "1s to 1m"),
+        ("answer_timeout", gateway.answer_timeout, LONGEST_WAIT, "1s to 24h"),
+        ("idle_timeout", gateway.idle_timeout, LONGEST_WAIT, "1s to 24h"),
+    ] {
+        if period < Period::seconds(1) || period.0 > longest {
+            let says = format!("{period} is too short or too long");
+            found(&format!("gateway.{name}"), Error, says, expected);
+        }
+    }
+}

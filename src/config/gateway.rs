@@ -1,0 +1,77 @@
+//! `[gateway]`: the school's way to the Internet, for devices that ask a proxy.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{ByteRate, Endpoint, Period, Site};
+
+/// `[gateway]`. Off unless it listens somewhere, or systemd passes a socket called `proxy`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Addresses the proxy listens on when systemd passes no socket; empty = no proxy.
+    pub listen: Vec<SocketAddr>,
+    /// Devices' connections at once, open tunnels included; further ones wait.
+    pub max_connections: usize,
+    /// Of these, one device has at most so many.
+    pub connections_per_device: usize,
+    /// Ports that tunnels (CONNECT) may lead to.
+    pub connect_ports: Vec<u16>,
+    /// Ports that plain requests may go to.
+    pub plain_ports: Vec<u16>,
+    /// Private, loopback or link-local networks that devices may reach through the proxy.
+    pub allow_private: Vec<IpNet>,
+    /// A site that accepts no connection within this is told to be away.
+    pub connect_timeout: Period,
+    /// A site that sends no head of its answer within this is told to be silent.
+    pub answer_timeout: Period,
+    /// A tunnel without a byte either way for so long is closed.
+    pub idle_timeout: Period,
+    /// Whom a refused reader may ask: a name, an office, an address.
+    pub contact: Option<String>,
+    /// What the link carries to the school; devices that compete share it equally.
+    pub downlink: Option<ByteRate>,
+    /// Names (with those below them) and networks that devices reach without the proxy.
+    pub direct: Vec<Site>,
+    /// Where devices find the proxy; nothing = the name by which they asked for the file.
+    pub advertise: Option<Endpoint>,
+    /// Do devices go on without the proxy when it does not answer?
+    pub fails_open: bool,
+    /// Another proxy on the way to the Internet.
+    pub upstream: Option<Upstream>,
+}
+
+/// `[gateway.upstream]`: the académie's proxy.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// Its host and port.
+    pub proxy: Endpoint,
+    /// Names (with those below them) and networks that are reached without it.
+    #[serde(default)]
+    pub bypass: Vec<Site>,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            max_connections: 8192,
+            connections_per_device: 512,
+            connect_ports: vec![443],
+            plain_ports: vec![80, 8080],
+            allow_private: Vec::new(),
+            connect_timeout: Period::seconds(5),
+            answer_timeout: Period::seconds(120),
+            idle_timeout: Period::seconds(600),
+            contact: None,
+            downlink: None,
+            direct: Vec::new(),
+            advertise: None,
+            fails_open: false,
+            upstream: None,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! CONNECT (RFC 9110 §9.3.6): a tunnel to a place that may be reached, for as long as it may.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Gateway, Shared,
+    asked::Asked,
+    body::{self, Body},
+    clock::Clock,
+    dial::{DialError, Dialled},
+    judged::{Denial, Who},
+    refusal::Why,
+    serve::{Seat, device_end},
+    tunnel::{self, End},
+};
+
+/// At a stop, a tunnel that is quiet for so long is closed.
+const QUIET_AT_STOP: Duration = Duration::from_secs(1);
+/// A verdict is not asked for more often than this, whatever its time says.
+const SHORTEST_VERDICT: Duration = Duration::from_secs(1);
+/// Nor is it trusted longer: clocks are set, and policies replaced.
+const LONGEST_VERDICT: Duration = Duration::from_secs(30);
+
+pub async fn answer(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    seat: Arc<Seat>,
+    token: CancellationToken,
+) -> Response<Body> {
+    let shared = &gateway.shared;
+    let opened = match Asked::tunnel(request.uri()) {
+        Ok(asked) => match open(shared, &request, &asked, &seat).await {
+            Ok(dialled) => Ok((asked, dialled)),
+            Err(why) => Err((Some(asked), why)),
+        },
+        Err(bad) => Err((None, Why::Target(bad))),
+    };
+    match opened {
+        Ok((asked, dialled)) => {
+            let (gateway, switched) = (gateway.clone(), hyper::upgrade::on(request));
+            shared.tracker.spawn(async move {
+                let origin = End { stream: dialled.stream, early: dialled.early };
+                let device = device_end(switched).await?;
+                carry(&gateway.shared, &asked, &seat, &token, device, origin).await
+            });
+            Response::new(body::empty())
+        }
+        Err((asked, why)) => {
+            shared.pages.refusal(&shared.home, request.headers(), asked.as_ref(), &seat, &why)
+        }
+    }
+}
+
+/// Phases of a tunnel, in their order: seen before? may it? where is it?
+async fn open(
+    shared: &Shared,
+    request: &Request<Incoming>,
+    asked: &Asked,
+    seat: &Seat,
+) -> Result<Dialled, Why> {
+    if shared.pseudonym.is_in(request.headers()) {
+        return Err(Why::Loop);
+    }
+    if shared.home.is(asked, seat.local) {
+        return at_home(asked, seat).await.map_err(Why::from);
+    }
+    if !shared.config.connect_ports.contains(&asked.port) {
+        return Err(Why::Port(asked.port));
+    }
+    if let Some(denial) = denied(shared, asked, None, seat).0 {
+        return Err(Why::Denied(denial));
+    }
+    let via = shared.pseudonym.via(request.version());
+    Ok(shared.origins.dialer.for_tunnel(asked, &via).await?)
+}
+
+/// Asks for a verdict, and remembers a refusal for the device's eyes.
+pub fn denied(
+    shared: &Shared,
+    asked: &Asked,
+    path: Option<&str>,
+    seat: &Seat,
+) -> (Option<Denial>, Option<Timestamp>) {
+    let now = Timestamp::now();
+    let ruling = shared.judge.judge(&Who { address: seat.device }, asked, path, now);
+    if let Some(denial) = &ruling.denied {
+        shared.recent.add(seat.device, asked, denial, now);
+    }
+    (ruling.denied, ruling.until)
+}
+
+/// The library, at the address where the device found the box.
+pub async fn at_home(asked: &Asked, seat: &Seat) -> Result<Dialled, DialError> {
+    let stream = TcpStream::connect(SocketAddr::new(seat.local, asked.port)).await;
+    let stream = stream.map_err(DialError::of_connect)?;
+    Ok(Dialled { stream, early: Bytes::new() })
+}
+
+/// Carries bytes until an end, a stop, or a verdict that changed.
+pub async fn carry(
+    shared: &Shared,
+    asked: &Asked,
+    seat: &Seat,
+    token: &CancellationToken,
+    device: End,
+    origin: End,
+) -> std::io::Result<()> {
+    let clock = Clock::default();
+    let stop = async {
+        tokio::select! {
+            () = until_denied(shared, asked, seat) => {}
+            () = async {
+                token.cancelled().await;
+                clock.touch();
+                clock.quiet_for(QUIET_AT_STOP).await;
+            } => {}
+        }
+    };
+    let idle = shared.config.idle_timeout.0;
+    Box::pin(tunnel::join(&device, &origin, &shared.pipes, &clock, idle, stop)).await
+}
+
+/// Ends when the place may no longer be reached.
+async fn until_denied(shared: &Shared, asked: &Asked, seat: &Seat) {
+    if shared.home.is(asked, seat.local) {
+        std::future::pending::<()>().await;
+    }
+    loop {
+        let (denial, until) = denied(shared, asked, None, seat);
+        if denial.is_some() {
+            tracing::debug!(%asked, "a tunnel is closed: the policy changed its mind");
+            return;
+        }
+        let left = until.map(|until| until.duration_since(Timestamp::now()));
+        let left = left.and_then(|left| Duration::try_from(left).ok());
+        let wait = left.unwrap_or(LONGEST_VERDICT).clamp(SHORTEST_VERDICT, LONGEST_VERDICT);
+        tokio::time::sleep(wait).await;
+    }
+}

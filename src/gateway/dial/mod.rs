@@ -1,0 +1,184 @@
+//! From a place asked for to a connection: by name, by address, or through another proxy.
+
+mod error;
+mod race;
+mod reach;
+mod resolve;
+mod upstream;
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+pub use self::{
+    error::DialError,
+    resolve::{Resolver, system},
+};
+use self::{race::race, reach::Reach, resolve::Names, upstream::Upstream};
+use super::{
+    asked::{Asked, Host},
+    link::Link,
+};
+use crate::config;
+
+/// RFC 8305 §8: how long one address has before the next is tried beside it.
+const STAGGER: Duration = Duration::from_millis(250);
+/// Idle connections are probed: what a middlebox forgot is not picked.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Connects. Shared by every request.
+#[derive(Debug)]
+pub struct Dialer {
+    names: Names,
+    reach: Reach,
+    upstream: Option<Upstream>,
+    link: Mutex<Link>,
+    timeout: Duration,
+}
+
+/// A connection, and what it leads to.
+#[derive(Debug)]
+pub struct Dialled {
+    /// The socket.
+    pub stream: TcpStream,
+    /// What came already: after the answer of another proxy to CONNECT.
+    pub early: Bytes,
+}
+
+/// Whom a plain request is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hop {
+    /// The origin: origin-form.
+    Origin,
+    /// Another proxy: absolute-form.
+    Proxy,
+}
+
+impl Dialer {
+    /// As the settings say.
+    pub fn new(config: &config::Gateway, resolver: Resolver) -> Self {
+        Self {
+            names: Names::new(resolver),
+            reach: Reach::new(&config.allow_private),
+            upstream: config.upstream.as_ref().map(Upstream::new),
+            link: Mutex::default(),
+            timeout: config.connect_timeout.0,
+        }
+    }
+
+    /// Whom a request for this place is sent to.
+    pub fn hop(&self, asked: &Asked) -> Hop {
+        match &self.upstream {
+            Some(upstream) if !upstream.bypasses(&asked.host) => Hop::Proxy,
+            _ => Hop::Origin,
+        }
+    }
+
+    /// A connection on which a plain request can be sent, in the form that its hop takes.
+    pub async fn for_requests(&self, asked: &Asked) -> Result<TcpStream, DialError> {
+        match &self.upstream {
+            Some(upstream) if self.hop(asked) == Hop::Proxy => {
+                self.refuse_literal(asked)?;
+                self.to_proxy(upstream).await
+            }
+            _ => self.to_origin(asked).await,
+        }
+    }
+
+    /// A connection that leads to the place, byte for byte. `via` is for another proxy's eyes.
+    pub async fn for_tunnel(&self, asked: &Asked, via: &str) -> Result<Dialled, DialError> {
+        match &self.upstream {
+            Some(upstream) if self.hop(asked) == Hop::Proxy => {
+                self.refuse_literal(asked)?;
+                let stream = self.to_proxy(upstream).await?;
+                let asking = upstream::ask(stream, asked, via);
+                let answered = tokio::time::timeout(self.timeout, asking).await;
+                answered.map_err(|_| DialError::Timeout(self.timeout))?
+            }
+            _ => Ok(Dialled { stream: self.to_origin(asked).await?, early: Bytes::new() }),
+        }
+    }
+
+    /// An address written out is checked here even where another proxy dials it.
+    fn refuse_literal(&self, asked: &Asked) -> Result<(), DialError> {
+        match asked.host {
+            Host::Address(address) => self.reach.check(address),
+            Host::Name(_) => Ok(()),
+        }
+    }
+
+    async fn to_origin(&self, asked: &Asked) -> Result<TcpStream, DialError> {
+        self.refuse_literal(asked)?;
+        if self.link().is_down(Instant::now()) {
+            return Err(DialError::LinkDown);
+        }
+        let connected = self.resolve_and_connect(&asked.host, asked.port, true).await;
+        self.learn(&asked.host, &connected);
+        connected
+    }
+
+    async fn to_proxy(&self, upstream: &Upstream) -> Result<TcpStream, DialError> {
+        let (host, port) = upstream.place();
+        // Named in the settings: it may well be on a private network.
+        let connected = self.resolve_and_connect(host, port, false).await;
+        connected.map_err(|error| DialError::Upstream(Box::new(error)))
+    }
+
+    async fn resolve_and_connect(
+        &self,
+        host: &Host,
+        port: u16,
+        checked: bool,
+    ) -> Result<TcpStream, DialError> {
+        let work = async {
+            let addresses: Arc<[IpAddr]> = match host {
+                Host::Address(address) => Arc::new([*address]),
+                Host::Name(name) => self.names.of(name).await.map_err(DialError::Name)?,
+            };
+            if addresses.is_empty() {
+                return Err(DialError::NoAddress);
+            }
+            // One bad address spoils the answer: a name that mixes public and private ones is
+            // either rebinding or broken. The addresses checked are those dialled.
+            for address in addresses.iter().filter(|_| checked) {
+                self.reach.check(*address)?;
+            }
+            let places: Vec<SocketAddr> =
+                addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
+            race(&places, STAGGER, TcpStream::connect).await.map_err(DialError::of_connect)
+        };
+        let connected = tokio::time::timeout(self.timeout, work).await;
+        let stream = connected.map_err(|_| DialError::Timeout(self.timeout))??;
+        prepare(&stream).map_err(DialError::of_connect)?;
+        Ok(stream)
+    }
+
+    /// What an attempt says about the link.
+    fn learn(&self, host: &Host, connected: &Result<TcpStream, DialError>) {
+        let now = Instant::now();
+        match connected {
+            Ok(_) => self.link().reached(),
+            // Somebody answered, if only to refuse.
+            Err(DialError::Refused) => self.link().reached(),
+            Err(error) if error.is_the_link_s() => self.link().missed(host, now),
+            Err(_) => {}
+        }
+    }
+
+    fn link(&self) -> std::sync::MutexGuard<'_, Link> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Small packets leave at once, and a silent peer is noticed.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}

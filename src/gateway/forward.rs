@@ -1,0 +1,134 @@
+//! A request in the clear: judged, made the box's own, sent on, and its answer brought back.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::MAX_FORWARDS};
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Gateway, Shared,
+    asked::Asked,
+    body::{self, Body},
+    clock::Clock,
+    connect::denied,
+    fields::{self, Wishes},
+    origins::{FetchError, Outgoing},
+    refusal::Why,
+    serve::Seat,
+    upgrade,
+};
+
+pub async fn answer(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    seat: Arc<Seat>,
+    token: CancellationToken,
+) -> Response<Body> {
+    let shared = &gateway.shared;
+    let asked = Asked::in_clear(request.uri());
+    let heard = request.headers().clone();
+    let answered = match &asked {
+        Err(bad) => Err(Why::Target(*bad)),
+        Ok(asked) => match admit(shared, &request, asked, &seat) {
+            Err(why) => Err(why),
+            Ok(()) => carry_on(gateway, request, asked, &seat, token).await,
+        },
+    };
+    answered.unwrap_or_else(|why| {
+        shared.pages.refusal(&shared.home, &heard, asked.as_ref().ok(), &seat, &why)
+    })
+}
+
+/// Seen before? Of a kind that goes through? May it?
+fn admit(
+    shared: &Shared,
+    request: &Request<Incoming>,
+    asked: &Asked,
+    seat: &Seat,
+) -> Result<(), Why> {
+    if shared.pseudonym.is_in(request.headers()) {
+        return Err(Why::Loop);
+    }
+    // TRACE would show a script what the browser keeps from it.
+    if *request.method() == Method::TRACE {
+        return Err(Why::Method);
+    }
+    if shared.home.is(asked, seat.local) {
+        return Ok(());
+    }
+    if !shared.config.plain_ports.contains(&asked.port) {
+        return Err(Why::Port(asked.port));
+    }
+    let path = request.uri().path_and_query().map(|path| path.as_str());
+    match denied(shared, asked, path, seat).0 {
+        Some(denial) => Err(Why::Denied(denial)),
+        None => Ok(()),
+    }
+}
+
+async fn carry_on(
+    gateway: &Gateway,
+    mut request: Request<Incoming>,
+    asked: &Asked,
+    seat: &Arc<Seat>,
+    token: CancellationToken,
+) -> Result<Response<Body>, Why> {
+    let shared = &gateway.shared;
+    if *request.method() == Method::OPTIONS && last_hop(&mut request) {
+        return Ok(options());
+    }
+    let version = request.version();
+    let wishes = Wishes::of(request.headers(), version);
+    let pseudonym = &shared.pseudonym;
+    fields::of_request(request.headers_mut(), asked, wishes, version, pseudonym);
+    if wishes.websocket && *request.method() == Method::GET {
+        return upgrade::answer(gateway, request, asked, seat, token).await;
+    }
+    let (parts, incoming) = request.into_parts();
+    let clock = Arc::new(Clock::default());
+    let mut request = Request::from_parts(parts, ());
+    let wanted = wishes.continues.then(|| {
+        let wanted = tokio_util::sync::CancellationToken::new();
+        let heard = wanted.clone();
+        hyper::ext::on_informational(&mut request, move |answer| {
+            if answer.status() == StatusCode::CONTINUE {
+                heard.cancel();
+            }
+        });
+        wanted
+    });
+    let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted));
+    let outgoing = Outgoing { asked: asked.clone(), request, clock };
+    if shared.home.is(asked, seat.local) {
+        return Ok(shared.origins.fetch_at(outgoing, seat.local).await?);
+    }
+    Ok(fetch(shared, outgoing).await?)
+}
+
+/// The exchange itself: here, and nowhere else, a cache may answer instead of the origin.
+async fn fetch(shared: &Shared, outgoing: Outgoing) -> Result<Response<Body>, FetchError> {
+    shared.origins.fetch(outgoing).await
+}
+
+/// RFC 9110 §7.6.2: one hop less; none left means that the box is asked.
+fn last_hop(request: &mut Request<Incoming>) -> bool {
+    let fields = request.headers_mut();
+    let left = fields.get(MAX_FORWARDS).and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
+    match left {
+        Some(0) => true,
+        Some(left) => {
+            fields.insert(MAX_FORWARDS, HeaderValue::from(left - 1));
+            false
+        }
+        None => false,
+    }
+}
+
+fn options() -> Response<Body> {
+    let mut answer = Response::new(body::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT");
+    answer.headers_mut().insert(http::header::ALLOW, allow);
+    answer
+}

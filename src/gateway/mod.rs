@@ -1,0 +1,155 @@
+//! Carries: the school's way to the Internet for devices that ask a proxy. Requests in the clear are
+//! sent on, tunnels are opened, refusals are explained.
+//!
+//! Not here: what is allowed (`filter` decides, through `judged.rs`), nor the pages of the library.
+
+mod asked;
+mod body;
+mod clock;
+mod connect;
+mod dial;
+mod fields;
+mod forward;
+mod guard;
+mod home;
+mod judged;
+mod link;
+mod origins;
+mod own_pages;
+pub mod pac;
+mod pool;
+mod recent;
+mod refusal;
+mod serve;
+mod tunnel;
+mod upgrade;
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{Method, Request, Response, body::Incoming};
+use jiff::tz::TimeZone;
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{
+    asked::{Asked, BadTarget, Host},
+    dial::Resolver,
+    home::Home,
+    judged::{Denial, Judge, Ruling, Who},
+    recent::{Recent, Refused},
+};
+use self::{
+    body::Body, dial::Dialer, fields::Pseudonym, origins::Origins, pac::Pac, refusal::Pages,
+    serve::Seat, tunnel::Pipes,
+};
+use crate::{config, net::guests::Guests};
+
+/// Idle connections to origins are looked through so often.
+const TIDY_EVERY: Duration = Duration::from_secs(20);
+
+/// The proxy. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: config::Gateway,
+    home: Home,
+    judge: Judge,
+    origins: Origins,
+    pac: Arc<Pac>,
+    pages: Pages,
+    pipes: Pipes,
+    pseudonym: Pseudonym,
+    recent: Recent,
+    guests: Guests,
+    /// Devices' connections that may still come.
+    places: Arc<Semaphore>,
+    /// Connections, tunnels, and connections to origins.
+    tracker: TaskTracker,
+}
+
+/// What the gateway stands on.
+#[derive(Debug)]
+pub struct Parts {
+    /// `[gateway]`
+    pub config: config::Gateway,
+    /// Where the library's pages are.
+    pub home: Home,
+    /// The school's time zone.
+    pub zone: TimeZone,
+    /// Who decides.
+    pub judge: Judge,
+    /// Who resolves; nothing = the system.
+    pub resolver: Option<Resolver>,
+}
+
+impl Gateway {
+    /// Wires it; nothing listens yet.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { config, home, zone, judge, resolver } = parts;
+        let (tracker, pseudonym) = (TaskTracker::new(), Pseudonym::new());
+        let dialer = Dialer::new(&config, resolver.unwrap_or_else(dial::system));
+        let origins =
+            Origins::new(dialer, pseudonym.clone(), config.answer_timeout.0, tracker.clone());
+        let shared = Shared {
+            pac: Arc::new(Pac::new(&config, &home)),
+            pages: Pages::new(zone, config.contact.clone()),
+            guests: Guests::of_at_most(config.connections_per_device),
+            places: Arc::new(Semaphore::new(config.max_connections)),
+            pipes: Pipes::default(),
+            recent: Recent::default(),
+            config,
+            home,
+            judge,
+            origins,
+            pseudonym,
+            tracker,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// What devices are told of their proxy.
+    pub fn pac(&self) -> Arc<Pac> {
+        self.shared.pac.clone()
+    }
+
+    /// What devices were refused lately.
+    pub fn recent(&self) -> Recent {
+        self.shared.recent.clone()
+    }
+
+    /// Serves one listener until `token` is cancelled.
+    pub async fn serve(&self, listener: TcpListener, token: CancellationToken) {
+        serve::accept(self.clone(), listener, token).await;
+    }
+
+    /// Keeps house until cancelled; ends when the last connection has.
+    pub async fn run(&self, token: CancellationToken) {
+        let mut ticks = tokio::time::interval(TIDY_EVERY);
+        while token.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.shared.origins.pool.tidy();
+        }
+        self.shared.origins.pool.close();
+        self.shared.tracker.close();
+        self.shared.tracker.wait().await;
+    }
+
+    /// One request, one answer.
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        seat: Arc<Seat>,
+        token: CancellationToken,
+    ) -> Response<Body> {
+        if *request.method() == Method::CONNECT {
+            Box::pin(connect::answer(self, request, seat, token)).await
+        } else if request.uri().authority().is_none() {
+            own_pages::answer(&self.shared, &request, &seat)
+        } else {
+            Box::pin(forward::answer(self, request, seat, token)).await
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Devices' connections: accepted within bounds, watched, served, and drained at the end.
+
+use std::{
+    convert::Infallible, io, net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use http::{Request, Response, StatusCode};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::service_fn,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::OwnedSemaphorePermit,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Gateway,
+    body::{self, Body},
+    guard::Guarded,
+    tunnel::End,
+};
+use crate::net::{guests::Guest, patience::Patient};
+
+/// A request's head must come within this, counted from the first byte or from the last answer:
+/// browsers keep connections to a proxy for the next page.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// A device that takes no byte of its answer for this long is let go.
+const STALL_TIMEOUT: Duration = Duration::from_mins(2);
+/// Head of a request, and buffer of a connection.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Header fields of a request.
+const MAX_HEADER_FIELDS: usize = 128;
+/// Pause after the system refused a connection for want of something.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A device's connection, as hyper has it.
+type Wire = Patient<TokioIo<Guarded>>;
+
+/// A device's place at the box; free again when the last who holds it is done.
+#[derive(Debug)]
+pub struct Seat {
+    /// The device; IPv4 through an IPv6 socket is given as IPv4.
+    pub device: IpAddr,
+    /// The box's address at which it came.
+    pub local: IpAddr,
+    _guest: Guest,
+    _place: OwnedSemaphorePermit,
+}
+
+pub async fn accept(gateway: Gateway, listener: TcpListener, token: CancellationToken) {
+    loop {
+        let place = tokio::select! {
+            () = token.cancelled() => return,
+            place = gateway.shared.places.clone().acquire_owned() => place,
+        };
+        let Ok(place) = place else { return };
+        let accepted = tokio::select! {
+            () = token.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => seated(&gateway, stream, peer.ip(), place, &token),
+            Err(error) => {
+                use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+                if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+                    tracing::warn!(%error, "accept refused by the system: waiting a moment");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+fn seated(
+    gateway: &Gateway,
+    stream: TcpStream,
+    device: IpAddr,
+    place: OwnedSemaphorePermit,
+    token: &CancellationToken,
+) {
+    let shared = &gateway.shared;
+    let Some(guest) = shared.guests.admit(device, shared.places.available_permits()) else {
+        return tracing::debug!(%device, "holds as many connections as one device may");
+    };
+    let Ok(local) = stream.local_addr() else { return };
+    let seat = Arc::new(Seat {
+        device: device.to_canonical(),
+        local: local.ip().to_canonical(),
+        _guest: guest,
+        _place: place,
+    });
+    let (gateway, token) = (gateway.clone(), token.clone());
+    shared.tracker.spawn(connection(gateway.clone(), stream, seat, token));
+}
+
+async fn connection(
+    gateway: Gateway,
+    stream: TcpStream,
+    seat: Arc<Seat>,
+    token: CancellationToken,
+) {
+    // Without it the last packet of each answer would wait for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let io: Wire = Patient::new(TokioIo::new(Guarded::new(stream)), STALL_TIMEOUT);
+    let end = token.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (gateway, seat, token) = (gateway.clone(), seat.clone(), token.clone());
+        async move {
+            let answering = AssertUnwindSafe(gateway.answer(request, seat, token));
+            Ok::<_, Infallible>(answering.catch_unwind().await.unwrap_or_else(|_| panicked()))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADER_FIELDS)
+        .serve_connection(io, service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = end.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a device's connection ended early");
+    }
+}
+
+fn panicked() -> Response<Body> {
+    tracing::error!("a request made the gateway panic");
+    let mut answer = Response::new(body::full("Erreur interne. Internal error.\n"));
+    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    answer
+}
+
+/// The device's socket, once its answer has switched it to something else.
+pub async fn device_end(switched: OnUpgrade) -> io::Result<End> {
+    let upgraded: Upgraded = switched.await.map_err(io::Error::other)?;
+    let parts = upgraded.downcast::<Wire>().map_err(|_| io::Error::other("another connection"))?;
+    let stream = parts.io.into_inner().into_inner().into_inner();
+    Ok(End { stream, early: parts.read_buf })
+}

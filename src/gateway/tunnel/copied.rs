@@ -1,0 +1,36 @@
+//! One direction, through a buffer: where no pipe is at hand.
+
+use std::io;
+
+use tokio::net::TcpStream;
+
+use super::FAIR_BYTES;
+use crate::gateway::clock::Clock;
+
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// Moves bytes as long as there are some; `false` when the sender said its last.
+pub async fn while_ready(from: &TcpStream, to: &TcpStream, clock: &Clock) -> io::Result<bool> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut moved = 0;
+    while moved < FAIR_BYTES {
+        let mut rest = match from.try_read(&mut buffer) {
+            Ok(0) => return Ok(false),
+            Ok(read) => &buffer[..read],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        moved += rest.len();
+        while !rest.is_empty() {
+            match to.try_write(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        clock.touch();
+    }
+    // A pipe may be free by now.
+    tokio::task::yield_now().await;
+    Ok(true)
+}

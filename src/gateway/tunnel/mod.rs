@@ -1,0 +1,78 @@
+//! Two sockets joined, byte for byte: what CONNECT opens, and what a WebSocket becomes.
+//!
+//! Bytes stay in the kernel: `splice(2)` moves them from a socket to a pipe and on to the other
+//! socket. A pipe is taken only while it holds bytes, so that thousands of quiet tunnels need none;
+//! when all are in use, or the system refuses, bytes are copied.
+
+mod copied;
+mod pipes;
+mod spliced;
+
+use std::{future::Future, io, net::Shutdown, pin::pin, time::Duration};
+
+use bytes::Bytes;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+pub use self::pipes::Pipes;
+use super::clock::Clock;
+
+/// Bytes after which a busy direction lets others run.
+const FAIR_BYTES: usize = 1 << 20;
+
+/// One end, and what came from it before the ends were joined.
+#[derive(Debug)]
+pub struct End {
+    /// The socket.
+    pub stream: TcpStream,
+    /// To be sent first to the other end.
+    pub early: Bytes,
+}
+
+/// Joins two ends until both have said their last, one breaks, nothing moves for `idle` (by `clock`,
+/// which is touched here), or `stop` ends. An end that says its last (a FIN) may still listen.
+pub async fn join(
+    device: &End,
+    origin: &End,
+    pipes: &Pipes,
+    clock: &Clock,
+    idle: Duration,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let both = async {
+        tokio::try_join!(
+            one_way(device, &origin.stream, pipes, clock),
+            one_way(origin, &device.stream, pipes, clock),
+        )
+    };
+    let (both, quiet, stop) = (pin!(both), pin!(clock.quiet_for(idle)), pin!(stop));
+    tokio::select! {
+        ended = both => ended.map(drop),
+        () = quiet => Err(io::ErrorKind::TimedOut.into()),
+        () = stop => Ok(()),
+    }
+}
+
+async fn one_way(from: &End, to: &TcpStream, pipes: &Pipes, clock: &Clock) -> io::Result<()> {
+    let mut early = &from.early[..];
+    while !early.is_empty() {
+        to.writable().await?;
+        match to.try_write(early) {
+            Ok(written) => early = &early[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    loop {
+        from.stream.readable().await?;
+        let more = match pipes.take() {
+            Some(pipe) => spliced::while_ready(&from.stream, to, pipe, clock).await?,
+            None => copied::while_ready(&from.stream, to, clock).await?,
+        };
+        if !more {
+            // The other end may have gone already.
+            let _ = SockRef::from(to).shutdown(Shutdown::Write);
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! One direction, through a pipe in the kernel.
+
+use std::io;
+
+use rustix::{
+    io::Errno,
+    pipe::{SpliceFlags, splice},
+};
+use tokio::{io::Interest, net::TcpStream};
+
+use super::{
+    FAIR_BYTES,
+    pipes::{PIPE_BYTES, Pipe},
+};
+use crate::gateway::clock::Clock;
+
+const FLAGS: SpliceFlags = SpliceFlags::NONBLOCK.union(SpliceFlags::MOVE);
+
+/// Moves bytes as long as there are some; `false` when the sender said its last.
+pub async fn while_ready(
+    from: &TcpStream,
+    to: &TcpStream,
+    mut pipe: Pipe,
+    clock: &Clock,
+) -> io::Result<bool> {
+    let mut moved = 0;
+    loop {
+        match fill(from, &mut pipe) {
+            Ok(0) => return Ok(false),
+            Ok(filled) => moved += filled,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Err(error) => return Err(error),
+        }
+        while pipe.holds > 0 {
+            match drain(to, &mut pipe) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        clock.touch();
+        if moved >= FAIR_BYTES {
+            moved = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// From the socket into the pipe, which is empty: that nothing can be moved is the socket's fault.
+fn fill(from: &TcpStream, pipe: &mut Pipe) -> io::Result<usize> {
+    let (_, write) = pipe.ends().ok_or(Errno::BADF)?;
+    let filled = from
+        .try_io(Interest::READABLE, || Ok(splice(from, None, write, None, PIPE_BYTES, FLAGS)?))?;
+    pipe.holds += filled;
+    Ok(filled)
+}
+
+/// From the pipe, which holds bytes, into the socket.
+fn drain(to: &TcpStream, pipe: &mut Pipe) -> io::Result<usize> {
+    let (read, _) = pipe.ends().ok_or(Errno::BADF)?;
+    let holds = pipe.holds;
+    let drained =
+        to.try_io(Interest::WRITABLE, || Ok(splice(read, None, to, None, holds, FLAGS)?))?;
+    pipe.holds -= drained;
+    Ok(drained)
+}

@@ -1,0 +1,45 @@
+# Ce que dit la passerelle quand elle ne laisse pas passer, ou n'y arrive pas.
+
+denied-title = Site bloqué
+denied-text = Le réseau du lycée ne donne pas accès à { $host }.
+port-title = Port fermé
+port-text = Le réseau du lycée ne donne pas accès à ce port de { $host }.
+prohibited-title = Adresse interne
+prohibited-text = { $host } mène à une adresse interne, que l’on n’atteint pas par la passerelle.
+loop-title = Demande en boucle
+loop-text = La demande pour { $host } est déjà passée par ici. Deux passerelles se renvoient l’une à l’autre : c’est un réglage à revoir.
+target-title = Demande incompréhensible
+target-text = Cette demande n’a pas de sens pour la passerelle. Vérifiez l’adresse.
+name-title = Site introuvable
+name-text = Personne ne connaît l’adresse de { $host }. Le nom est peut-être mal écrit.
+refused-title = Site fermé
+refused-text = La machine de { $host } refuse la connexion.
+away-title = Site injoignable
+away-text = { $host } ne répond pas. Réessayez dans un moment.
+silent-title = Site trop lent
+silent-text = { $host } a accepté la demande et ne répond pas.
+broken-title = Réponse illisible
+broken-text = La réponse de { $host } s’est interrompue ou n’est pas lisible.
+busy-title = Passerelle occupée
+busy-text = La passerelle du lycée manque de place. Réessayez dans un moment.
+link-title = Internet est coupé
+link-text = Le lycée n’a plus d’accès à Internet en ce moment. Inutile d’attendre { $host } : vos manuels, eux, sont ici.
+upstream-title = Passerelle académique injoignable
+upstream-text = La passerelle par laquelle passe le lycée ne répond pas comme elle le devrait.
+upstream-denied-title = Site bloqué
+upstream-denied-text = La passerelle par laquelle passe le lycée ne donne pas accès à { $host }.
+
+refusal-site = Site
+refusal-port = Port
+refusal-category = Catégorie
+refusal-rule = Règle
+refusal-profile = Profil
+refusal-ask = Pour en parler : { $contact }.
+refusal-ask-cmil = Si c’est une erreur, parlez-en au CMIL du lycée.
+refusal-library = Ouvrir la bibliothèque du lycée
+refusal-lately = Ce qui a été bloqué sur cet appareil
+refusal-code = Détail technique
+
+proxy-title = La passerelle du lycée
+proxy-text = Cette adresse est celle de la passerelle par laquelle les appareils vont sur Internet. Pour lire vos manuels, ouvrez la bibliothèque.
+proxy-file = Réglage automatique des navigateurs
