@@ -46,7 +46,8 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     let (folder, service) = units();
     let socket = folder.path().join("preau.socket");
     let secure = folder.path().join("preau-https.socket");
-    let files = [service.as_path(), &socket, &secure];
+    let proxy = folder.path().join("preau-proxy.socket");
+    let files = [service.as_path(), &socket, &secure, &proxy];
     let Some(verified) = analyze(&["verify", "--man=no"], &files) else { return };
     let ours: Vec<_> =
         words(&verified).lines().filter(|line| line.contains("preau")).map(str::to_owned).collect();

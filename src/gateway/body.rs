@@ -10,31 +10,20 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use http_body_util::{BodyExt as _, Empty, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{clock::Clock, fields, pool::Lease};
 
+/// A body on its way, of a request or an answer.
+pub type Carried = axum::body::Body;
 /// Why a body breaks off.
-pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
-/// A body of a request or an answer.
-pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+type BodyError = Box<dyn std::error::Error + Send + Sync>;
 /// A body that brings nothing for this long is given up.
 const STALL_TIMEOUT: Duration = Duration::from_mins(2);
 /// RFC 9110 §10.1.1: whoever waits for 100 must not wait for ever.
 const LONGEST_HOLD: Duration = Duration::from_secs(1);
-
-/// Nothing.
-pub fn empty() -> Body {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
-}
-
-/// One buffer.
-pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
 
 /// A body that comes from a connection.
 struct Streamed {
@@ -51,22 +40,22 @@ struct Streamed {
 
 /// A device's body, given to the origin. With `wanted` it is kept back until that is cancelled, for
 /// a second at most: who sent `Expect: 100-continue` hears from the origin first.
-pub fn of_device(inner: Incoming, clock: Arc<Clock>, wanted: Option<CancellationToken>) -> Body {
+pub fn of_device(inner: Incoming, clock: Arc<Clock>, wanted: Option<CancellationToken>) -> Carried {
     if http_body::Body::is_end_stream(&inner) {
-        return empty();
+        return Carried::empty();
     }
     let held = wanted.map(|wanted| -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let _ = tokio::time::timeout(LONGEST_HOLD, wanted.cancelled()).await;
         })
     });
-    Streamed { inner, stalled: None, held, clock, lease: None, ended: false }.boxed_unsync()
+    Carried::new(Streamed { inner, stalled: None, held, clock, lease: None, ended: false })
 }
 
 /// An origin's body, given to a device; the connection is free again when it is over.
-pub fn of_origin(inner: Incoming, lease: Lease) -> Body {
+pub fn of_origin(inner: Incoming, lease: Lease) -> Carried {
     let (clock, lease) = (Arc::new(Clock::default()), Some(lease));
-    Streamed { inner, stalled: None, held: None, clock, lease, ended: false }.boxed_unsync()
+    Carried::new(Streamed { inner, stalled: None, held: None, clock, lease, ended: false })
 }
 
 type FrameResult = Option<Result<Frame<Bytes>, BodyError>>;

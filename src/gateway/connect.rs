@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Gateway, Shared,
     asked::Asked,
-    body::{self, Body},
     clock::Clock,
     dial::{DialError, Dialled},
     judged::{Denial, Who},
@@ -20,6 +19,7 @@ use super::{
     serve::{Seat, device_end},
     tunnel::{self, End},
 };
+use crate::net::body::Body;
 
 /// At a stop, a tunnel that is quiet for so long is closed.
 const QUIET_AT_STOP: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ pub async fn answer(
                 let device = device_end(switched).await?;
                 carry(&gateway.shared, &asked, &seat, &token, device, origin).await
             });
-            Response::new(body::empty())
+            Response::new(Body::Empty)
         }
         Err((asked, why)) => {
             shared.pages.refusal(&shared.home, request.headers(), asked.as_ref(), &seat, &why)

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Gateway, Shared,
     asked::Asked,
-    body::{self, Body},
+    body::{self, Carried},
     clock::Clock,
     connect::denied,
     fields::{self, Wishes},
@@ -18,6 +18,7 @@ use super::{
     serve::Seat,
     upgrade,
 };
+use crate::net::body::Body;
 
 pub async fn answer(
     gateway: &Gateway,
@@ -60,7 +61,7 @@ fn admit(
     if !shared.config.plain_ports.contains(&asked.port) {
         return Err(Why::Port(asked.port));
     }
-    let path = request.uri().path_and_query().map(|path| path.as_str());
+    let path = request.uri().path_and_query().map(http::uri::PathAndQuery::as_str);
     match denied(shared, asked, path, seat).0 {
         Some(denial) => Err(Why::Denied(denial)),
         None => Ok(()),
@@ -101,13 +102,13 @@ async fn carry_on(
     let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted));
     let outgoing = Outgoing { asked: asked.clone(), request, clock };
     if shared.home.is(asked, seat.local) {
-        return Ok(shared.origins.fetch_at(outgoing, seat.local).await?);
+        return Ok(shared.origins.fetch_at(outgoing, seat.local).await?.map(Body::Page));
     }
-    Ok(fetch(shared, outgoing).await?)
+    Ok(fetch(shared, outgoing).await?.map(Body::Page))
 }
 
 /// The exchange itself: here, and nowhere else, a cache may answer instead of the origin.
-async fn fetch(shared: &Shared, outgoing: Outgoing) -> Result<Response<Body>, FetchError> {
+async fn fetch(shared: &Shared, outgoing: Outgoing) -> Result<Response<Carried>, FetchError> {
     shared.origins.fetch(outgoing).await
 }
 
@@ -126,7 +127,7 @@ fn last_hop(request: &mut Request<Incoming>) -> bool {
 }
 
 fn options() -> Response<Body> {
-    let mut answer = Response::new(body::empty());
+    let mut answer = Response::new(Body::Empty);
     *answer.status_mut() = StatusCode::NO_CONTENT;
     let allow = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, CONNECT");
     answer.headers_mut().insert(http::header::ALLOW, allow);

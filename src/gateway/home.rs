@@ -1,9 +1,9 @@
 //! Where the box's own pages are: devices reach them through the proxy too, though nothing else of
 //! the box.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::asked::{Asked, Host};
+use super::asked::{Asked, HTTP_PORT, Host};
 use crate::config;
 
 /// Port of the library when systemd passes its socket.
@@ -23,13 +23,13 @@ pub struct Home {
 impl Home {
     /// As the settings say.
     pub fn new(network: &config::Network, https: &config::Https) -> Self {
-        let mut secure_ports: Vec<u16> = https.listen.iter().map(|one| one.port()).collect();
+        let mut secure_ports: Vec<u16> = https.listen.iter().map(SocketAddr::port).collect();
         if secure_ports.is_empty() && https.name.is_some() {
             secure_ports.push(HTTPS_PORT);
         }
         Self {
             name: https.name.as_ref().map(|name| name.to_ascii_lowercase()),
-            ports: network.listen.iter().map(|one| one.port()).collect(),
+            ports: network.listen.iter().map(SocketAddr::port).collect(),
             secure_ports,
         }
     }
@@ -50,13 +50,12 @@ impl Home {
 
     /// Its first page, for a device that reached the box at this address.
     pub fn page(&self, local: IpAddr) -> String {
-        let (scheme, host, port, usual) = match (&self.name, self.secure_ports.first()) {
-            (Some(name), Some(port)) => ("https", name.clone(), *port, HTTPS_PORT),
-            _ => {
-                let port = self.ports.first().copied().unwrap_or(super::asked::HTTP_PORT);
-                let host = Host::Address(local).to_string();
-                ("http", host, port, super::asked::HTTP_PORT)
-            }
+        let named = self.name.clone().zip(self.secure_ports.first());
+        let (scheme, host, port, usual) = if let Some((name, port)) = named {
+            ("https", name, *port, HTTPS_PORT)
+        } else {
+            let port = self.ports.first().copied().unwrap_or(HTTP_PORT);
+            ("http", Host::Address(local).to_string(), port, HTTP_PORT)
         };
         if port == usual {
             format!("{scheme}://{host}/")

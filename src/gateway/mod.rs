@@ -39,10 +39,13 @@ pub use self::{
     recent::{Recent, Refused},
 };
 use self::{
-    body::Body, dial::Dialer, fields::Pseudonym, origins::Origins, pac::Pac, refusal::Pages,
-    serve::Seat, tunnel::Pipes,
+    dial::Dialer, fields::Pseudonym, origins::Origins, pac::Pac, refusal::Pages, serve::Seat,
+    tunnel::Pipes,
 };
-use crate::{config, net::guests::Guests};
+use crate::{
+    config,
+    net::{body::Body, guests::Guests},
+};
 
 /// Idle connections to origins are looked through so often.
 const TIDY_EVERY: Duration = Duration::from_secs(20);

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     asked::Asked,
-    body::{self, Body},
+    body::{self, Carried},
     clock::Clock,
     dial::{DialError, Dialer, Hop},
     fields::{self, Pseudonym},
@@ -64,7 +64,7 @@ pub struct Outgoing {
     /// Where to.
     pub asked: Asked,
     /// In absolute-form, whatever form it will be sent in.
-    pub request: Request<Body>,
+    pub request: Request<Carried>,
     /// Touched as the body goes out.
     pub clock: Arc<Clock>,
 }
@@ -80,7 +80,7 @@ impl Origins {
     }
 
     /// One request, one answer, whose fields are the box's own.
-    pub async fn fetch(&self, outgoing: Outgoing) -> Result<Response<Body>, FetchError> {
+    pub async fn fetch(&self, outgoing: Outgoing) -> Result<Response<Carried>, FetchError> {
         let Outgoing { asked, mut request, clock } = outgoing;
         let hop = self.dialer.hop(&asked);
         *request.uri_mut() = target(&asked, request.uri(), hop)?;
@@ -111,7 +111,7 @@ impl Origins {
         &self,
         outgoing: Outgoing,
         local: IpAddr,
-    ) -> Result<Response<Body>, FetchError> {
+    ) -> Result<Response<Carried>, FetchError> {
         let Outgoing { asked, mut request, clock } = outgoing;
         *request.uri_mut() = origin_form(request.uri())?;
         *request.version_mut() = Version::HTTP_11;
@@ -124,7 +124,7 @@ impl Origins {
     }
 
     /// HTTP on a new connection.
-    async fn greet(&self, stream: TcpStream) -> Result<http1::SendRequest<Body>, FetchError> {
+    async fn greet(&self, stream: TcpStream) -> Result<http1::SendRequest<Carried>, FetchError> {
         let (sender, connection) = shake(stream).await?;
         self.tracker.spawn(async move {
             if let Err(error) = connection.await {
@@ -137,7 +137,7 @@ impl Origins {
     async fn exchange(
         &self,
         mut lease: Lease,
-        request: Request<Body>,
+        request: Request<Carried>,
         clock: &Clock,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         clock.touch();
@@ -162,7 +162,7 @@ impl Origins {
         &self,
         answer: Response<Incoming>,
         lease: Lease,
-    ) -> Result<Response<Body>, FetchError> {
+    ) -> Result<Response<Carried>, FetchError> {
         if fields::is_coded(answer.headers()) {
             return Err(FetchError::Coded);
         }
@@ -176,7 +176,8 @@ impl Origins {
 /// HTTP/1.1 on a connection; whoever calls runs the second.
 pub async fn shake(
     stream: TcpStream,
-) -> Result<(http1::SendRequest<Body>, http1::Connection<TokioIo<TcpStream>, Body>), FetchError> {
+) -> Result<(http1::SendRequest<Carried>, http1::Connection<TokioIo<TcpStream>, Carried>), FetchError>
+{
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADER_FIELDS);
     builder.handshake(TokioIo::new(stream)).await.map_err(FetchError::Broken)
@@ -202,7 +203,7 @@ pub fn origin_form(uri: &Uri) -> Result<Uri, FetchError> {
 struct Failure {
     error: FetchError,
     /// The request, when not a byte of it was sent.
-    unsent: Option<Box<Request<Body>>>,
+    unsent: Option<Box<Request<Carried>>>,
 }
 
 impl Failure {
@@ -213,7 +214,7 @@ impl Failure {
 }
 
 fn of_socket(error: &hyper::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<io::Error>)
 }
 
 /// What is needed to send a request again: RFC 9110 §9.2.2, only without a body and where once more
@@ -225,7 +226,7 @@ struct Spare {
 }
 
 impl Spare {
-    fn of(request: &Request<Body>) -> Option<Self> {
+    fn of(request: &Request<Carried>) -> Option<Self> {
         let repeats = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         (repeats && http_body::Body::is_end_stream(request.body())).then(|| Self {
             method: request.method().clone(),
@@ -234,8 +235,8 @@ impl Spare {
         })
     }
 
-    fn request(self) -> Request<Body> {
-        let mut request = Request::new(body::empty());
+    fn request(self) -> Request<Carried> {
+        let mut request = Request::new(Carried::empty());
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.headers_mut() = self.fields;

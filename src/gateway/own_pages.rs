@@ -7,13 +7,11 @@ use http::{
 };
 use hyper::body::Incoming;
 
-use super::{
-    Shared,
-    body::{self, Body},
-    pac,
-    serve::Seat,
+use super::{Shared, pac, serve::Seat};
+use crate::{
+    library::Speech,
+    net::{body::Body, serve::plain},
 };
-use crate::library::Speech;
 
 #[derive(Template)]
 #[template(path = "proxy_own.html")]
@@ -30,13 +28,13 @@ pub fn answer(shared: &Shared, request: &Request<Incoming>, seat: &Seat) -> Resp
     }
     let path = request.uri().path();
     if pac::is_asked(path) {
-        return shared.pac.answer(request.headers()).map(body::full);
+        return shared.pac.answer(request.headers()).map(Body::Bytes);
     }
     let say = shared.pages.speak(request.headers());
     let page = OwnPage { say, library: shared.home.page(seat.local) };
     match page.render() {
         Ok(html) if path == "/" => {
-            let mut answer = Response::new(body::full(html));
+            let mut answer = Response::new(Body::Bytes(html.into()));
             let html = HeaderValue::from_static("text/html; charset=utf-8");
             answer.headers_mut().insert(CONTENT_TYPE, html);
             answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -44,12 +42,4 @@ pub fn answer(shared: &Shared, request: &Request<Incoming>, seat: &Seat) -> Resp
         }
         _ => plain(StatusCode::NOT_FOUND, "Adresse inconnue. Unknown address.\n"),
     }
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut answer = Response::new(body::full(text));
-    *answer.status_mut() = status;
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    answer.headers_mut().insert(CONTENT_TYPE, plain);
-    answer
 }

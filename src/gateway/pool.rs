@@ -8,7 +8,7 @@ use std::{
 
 use hyper::client::conn::http1::SendRequest;
 
-use super::{asked::Asked, body::Body, dial::Hop};
+use super::{asked::Asked, body::Carried, dial::Hop};
 
 /// Of one origin.
 const MAX_IDLE_PER_ORIGIN: usize = 16;
@@ -40,7 +40,7 @@ impl Key {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<Body>,
+    sender: SendRequest<Carried>,
     since: Instant,
 }
 
@@ -59,14 +59,14 @@ pub struct Pool(Arc<Mutex<Waiting>>);
 #[derive(Debug)]
 pub struct Lease {
     /// What sends the request.
-    pub sender: SendRequest<Body>,
+    pub sender: SendRequest<Carried>,
     /// Nothing for a connection that is used once.
     home: Option<(Pool, Key)>,
 }
 
 impl Lease {
     /// A connection that is used once.
-    pub fn once(sender: SendRequest<Body>) -> Self {
+    pub fn once(sender: SendRequest<Carried>) -> Self {
         Self { sender, home: None }
     }
 
@@ -95,11 +95,11 @@ impl Pool {
     }
 
     /// A new connection, which will wait here after use.
-    pub fn lease(&self, key: Key, sender: SendRequest<Body>) -> Lease {
+    pub fn lease(&self, key: Key, sender: SendRequest<Carried>) -> Lease {
         Lease { sender, home: Some((self.clone(), key)) }
     }
 
-    fn pop(&self, key: &Key) -> Option<SendRequest<Body>> {
+    fn pop(&self, key: &Key) -> Option<SendRequest<Carried>> {
         let now = Instant::now();
         self.with(|waiting| {
             let idle = waiting.idle.get_mut(key)?;
@@ -113,7 +113,7 @@ impl Pool {
         .map(|idle| idle.sender)
     }
 
-    fn keep(&self, key: Key, sender: SendRequest<Body>) {
+    fn keep(&self, key: Key, sender: SendRequest<Carried>) {
         if sender.is_closed() {
             return;
         }

@@ -13,14 +13,16 @@ use jiff::tz::TimeZone;
 
 use super::{
     asked::{Asked, BadTarget},
-    body::{self, Body},
     dial::DialError,
     home::Home,
     judged::Denial,
     origins::FetchError,
     serve::Seat,
 };
-use crate::library::{Language, Speech, Words};
+use crate::{
+    library::{Language, Speech, Words},
+    net::body::Body,
+};
 
 const FRENCH: &str = include_str!("words/fr.ftl");
 const ENGLISH: &str = include_str!("words/en.ftl");
@@ -174,7 +176,7 @@ impl Pages {
             error,
             say,
         };
-        let mut answer = self.rendered(fields, &page);
+        let mut answer = rendered(fields, &page);
         *answer.status_mut() = status;
         let head = answer.headers_mut();
         head.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -199,21 +201,21 @@ impl Pages {
             .map(|contact| say.say_with("refusal-ask", "contact", contact.clone()).into_owned());
         named.unwrap_or_else(|| say.say("refusal-ask-cmil").into_owned())
     }
+}
 
-    fn rendered(&self, fields: &HeaderMap, page: &RefusalPage<'_>) -> Response<Body> {
-        let html = is_looked_at(fields).then(|| page.render().ok()).flatten();
-        let media = if html.is_some() { "text/html" } else { "text/plain" };
-        let text = html.unwrap_or_else(|| format!("{}\n{}\n", page.title, page.text));
-        let mut answer = Response::new(body::full(text));
-        let head = answer.headers_mut();
-        if let Ok(value) = HeaderValue::from_str(&format!("{media}; charset=utf-8")) {
-            head.insert(CONTENT_TYPE, value);
-        }
-        head.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        head.insert(CONTENT_SECURITY_POLICY, POLICY);
-        head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        answer
+fn rendered(fields: &HeaderMap, page: &RefusalPage<'_>) -> Response<Body> {
+    let html = is_looked_at(fields).then(|| page.render().ok()).flatten();
+    let media = if html.is_some() { "text/html" } else { "text/plain" };
+    let text = html.unwrap_or_else(|| format!("{}\n{}\n", page.title, page.text));
+    let mut answer = Response::new(Body::Bytes(text.into()));
+    let head = answer.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&format!("{media}; charset=utf-8")) {
+        head.insert(CONTENT_TYPE, value);
     }
+    head.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    head.insert(CONTENT_SECURITY_POLICY, POLICY);
+    head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
 }
 
 /// Will a person look at the answer? A request for a tunnel does not say.

@@ -12,20 +12,22 @@ use hyper::{
     service::service_fn,
     upgrade::{OnUpgrade, Upgraded},
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::OwnedSemaphorePermit,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Gateway,
-    body::{self, Body},
-    guard::Guarded,
-    tunnel::End,
+use super::{Gateway, guard::Guarded, tunnel::End};
+use crate::net::{
+    body::Body,
+    frames::{Frames, Way},
+    guests::Guest,
+    patience::Patient,
+    sendfile::{Runs, Wire},
+    serve::plain,
 };
-use crate::net::{guests::Guest, patience::Patient};
 
 /// A request's head must come within this, counted from the first byte or from the last answer:
 /// browsers keep connections to a proxy for the next page.
@@ -40,7 +42,7 @@ const MAX_HEADER_FIELDS: usize = 128;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A device's connection, as hyper has it.
-type Wire = Patient<TokioIo<Guarded>>;
+type Watched = Patient<Wire<Guarded>>;
 
 /// A device's place at the box; free again when the last who holds it is done.
 #[derive(Debug)]
@@ -107,13 +109,17 @@ async fn connection(
 ) {
     // Without it the last packet of each answer would wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
-    let io: Wire = Patient::new(TokioIo::new(Guarded::new(stream)), STALL_TIMEOUT);
+    let runs = Runs::default();
+    let way = Way::Sent(runs.clone());
+    let io: Watched = Patient::new(Wire::new(Guarded::new(stream), runs), STALL_TIMEOUT);
     let end = token.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (gateway, seat, token) = (gateway.clone(), seat.clone(), token.clone());
+        let way = way.clone();
         async move {
             let answering = AssertUnwindSafe(gateway.answer(request, seat, token));
-            Ok::<_, Infallible>(answering.catch_unwind().await.unwrap_or_else(|_| panicked()))
+            let answered = answering.catch_unwind().await.unwrap_or_else(|_| panicked());
+            Ok::<_, Infallible>(answered.map(|body| Frames::new(body, way)))
         }
     });
     let connection = http1::Builder::new()
@@ -121,6 +127,8 @@ async fn connection(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADER_FIELDS)
+        // Placeholders must reach the socket as they are, never copied into one buffer.
+        .writev(true)
         .serve_connection(io, service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
@@ -138,15 +146,14 @@ async fn connection(
 
 fn panicked() -> Response<Body> {
     tracing::error!("a request made the gateway panic");
-    let mut answer = Response::new(body::full("Erreur interne. Internal error.\n"));
-    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    answer
+    plain(StatusCode::INTERNAL_SERVER_ERROR, "Erreur interne. Internal error.\n")
 }
 
 /// The device's socket, once its answer has switched it to something else.
 pub async fn device_end(switched: OnUpgrade) -> io::Result<End> {
     let upgraded: Upgraded = switched.await.map_err(io::Error::other)?;
-    let parts = upgraded.downcast::<Wire>().map_err(|_| io::Error::other("another connection"))?;
+    let parts =
+        upgraded.downcast::<Watched>().map_err(|_| io::Error::other("another connection"))?;
     let stream = parts.io.into_inner().into_inner().into_inner();
     Ok(End { stream, early: parts.read_buf })
 }

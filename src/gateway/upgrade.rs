@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Gateway,
     asked::Asked,
-    body::{self, Body},
+    body::Carried,
     connect::carry,
     fields,
     origins::{FetchError, origin_form, shake},
@@ -21,6 +21,7 @@ use super::{
     serve::{Seat, device_end},
     tunnel::End,
 };
+use crate::net::body::Body;
 
 pub async fn answer(
     gateway: &Gateway,
@@ -39,16 +40,16 @@ pub async fn answer(
     let (mut sender, connection) = shake(dialled.stream).await?;
     shared.tracker.spawn(connection.with_upgrades());
     let device = hyper::upgrade::on(&mut request);
-    let mut asking = Request::new(body::empty());
+    let mut asking = Request::new(Carried::empty());
     *asking.uri_mut() = origin_form(request.uri())?;
     *asking.headers_mut() = std::mem::take(request.headers_mut());
     let limit = shared.config.answer_timeout.0;
     let answered = tokio::time::timeout(limit, sender.send_request(asking)).await;
     let answered = answered.map_err(|_| FetchError::Silent(limit))?.map_err(FetchError::Broken)?;
     if answered.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(shared.origins.accept(answered, Lease::once(sender))?);
+        return Ok(shared.origins.accept(answered, Lease::once(sender))?.map(Body::Page));
     }
-    let mut switching = Response::new(body::empty());
+    let mut switching = Response::new(Body::Empty);
     *switching.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *switching.headers_mut() = answered.headers().clone();
     fields::of_answer(switching.headers_mut(), Version::HTTP_11, &shared.pseudonym);

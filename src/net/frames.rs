@@ -63,6 +63,7 @@ enum Remaining {
 }
 
 impl Frames {
+    /// That leaves in this way.
     pub fn new(body: Body, way: Way) -> Self {
         let body = match body {
             Body::Empty => Remaining::Segments(VecDeque::new()),

@@ -21,7 +21,10 @@ use std::{
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::{io::Interest, net::TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest},
+    net::TcpStream,
+};
 
 /// The longest run that one placeholder stands for.
 pub const RUN_BYTES: usize = 1 << 20;
@@ -53,20 +56,38 @@ impl Runs {
     }
 }
 
+/// What has a socket to send files by.
+pub trait Socket: AsyncRead + AsyncWrite + Unpin {
+    /// The socket.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
 /// A socket that sends runs of files where hyper gives it placeholders.
 #[derive(Debug)]
-pub struct Wire {
-    io: TokioIo<TcpStream>,
+pub struct Wire<S = TcpStream> {
+    io: TokioIo<S>,
     runs: Runs,
 }
 
-impl Wire {
-    pub fn new(stream: TcpStream, runs: Runs) -> Self {
+impl<S: Socket> Wire<S> {
+    /// That sends the runs of this queue.
+    pub fn new(stream: S, runs: Runs) -> Self {
         Self { io: TokioIo::new(stream), runs }
     }
 
+    /// The socket itself.
+    pub fn into_inner(self) -> S {
+        self.io.into_inner()
+    }
+
     fn poll_send(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
-        let stream = self.io.inner();
+        let stream = self.io.inner().socket();
         loop {
             ready!(stream.poll_write_ready(cx))?;
             let sent = self.runs.with(|runs| send_front(stream, runs, most));
@@ -111,7 +132,7 @@ fn is_placeholder(buffer: &[u8]) -> bool {
     !buffer.is_empty() && PLACEHOLDER.as_ptr_range().contains(&buffer.as_ptr())
 }
 
-impl Read for Wire {
+impl<S: Socket> Read for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -121,7 +142,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl<S: Socket> Write for Wire<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

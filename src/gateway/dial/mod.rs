@@ -163,9 +163,8 @@ impl Dialer {
     fn learn(&self, host: &Host, connected: &Result<TcpStream, DialError>) {
         let now = Instant::now();
         match connected {
-            Ok(_) => self.link().reached(),
             // Somebody answered, if only to refuse.
-            Err(DialError::Refused) => self.link().reached(),
+            Ok(_) | Err(DialError::Refused) => self.link().reached(),
             Err(error) if error.is_the_link_s() => self.link().missed(host, now),
             Err(_) => {}
         }

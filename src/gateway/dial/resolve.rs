@@ -56,10 +56,13 @@ pub fn system() -> Resolver {
     })
 }
 
+/// Addresses of names, and since when they are known.
+type Known = LruCache<String, (Instant, Arc<[IpAddr]>)>;
+
 /// A resolver with a short memory.
 pub struct Names {
     resolver: Resolver,
-    known: Mutex<LruCache<String, (Instant, Arc<[IpAddr]>)>>,
+    known: Mutex<Known>,
 }
 
 impl fmt::Debug for Names {
@@ -88,7 +91,7 @@ impl Names {
         Ok(addresses)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, LruCache<String, (Instant, Arc<[IpAddr]>)>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -75,10 +75,11 @@ impl Chunks {
             (Place::TrailerValue, b'\r') => Place::TrailerLf,
             (Place::TrailerLf, b'\n') => Place::TrailerStart,
             (Place::TrailerStart, b' ' | b'\t') => return Err(Refused::Fold),
-            (Place::Extension | Place::TrailerValue, b'\n')
-            | (Place::DataCr | Place::DataLf | Place::SizeLf | Place::EndLf, _)
-            | (Place::TrailerLf, _)
-            | (Place::TrailerStart, b'\n') => return Err(Refused::LineEnd),
+            (Place::Extension | Place::TrailerValue | Place::TrailerStart, b'\n')
+            | (
+                Place::DataCr | Place::DataLf | Place::SizeLf | Place::EndLf | Place::TrailerLf,
+                _,
+            ) => return Err(Refused::LineEnd),
             (Place::Extension | Place::TrailerValue, b'\t' | b' '..=b'~' | 0x80..) => self.place,
             (Place::TrailerName, b':') => Place::TrailerValue,
             (Place::TrailerStart | Place::TrailerName, _) if is_token(byte) => Place::TrailerName,

@@ -2,8 +2,9 @@
 //!
 //! hyper repairs some of what RFC 9112 §11.2 warns of: it drops `Content-Length` beside
 //! `Transfer-Encoding`, and takes a bare LF for a line's end. Here such requests are refused. The
-//! bytes are passed on as they came; where one cannot stand, a NUL takes its place, which hyper
-//! answers with 400 and the end of the connection.
+//! bytes are passed on as they came; where one cannot stand, a NUL takes its place, which in a head
+//! hyper answers with 400 and the end of the connection. Nothing is read after that: within a body,
+//! where hyper may look past a NUL, the connection breaks.
 
 mod chunks;
 mod head;
@@ -21,6 +22,7 @@ use tokio::{
 };
 
 use self::watch::Watch;
+use crate::net::sendfile::Socket;
 
 /// A device's socket, watched.
 #[derive(Debug)]
@@ -40,12 +42,21 @@ impl Guarded {
     }
 }
 
+impl Socket for Guarded {
+    fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
 impl AsyncRead for Guarded {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.watch.has_refused() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         let came = &mut buffer.filled_mut()[before..];

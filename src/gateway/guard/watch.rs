@@ -71,6 +71,11 @@ impl Default for Watch {
 }
 
 impl Watch {
+    /// Did a byte come that could not stand?
+    pub fn has_refused(&self) -> bool {
+        matches!(self.0, State::Refused(_))
+    }
+
     /// Looks at bytes that came; the first that cannot stand, by its place, and why. Once refused,
     /// every later byte is.
     pub fn see(&mut self, bytes: &[u8]) -> Result<(), (usize, Refused)> {
