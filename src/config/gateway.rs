@@ -41,6 +41,22 @@ pub struct Gateway {
     pub fails_open: bool,
     /// Another proxy on the way to the Internet.
     pub upstream: Option<Upstream>,
+    /// Devices that know of no proxy.
+    pub transparent: Transparent,
+}
+
+/// `[gateway.transparent]`: connections taken on their way by the firewall's `tproxy`
+/// (`config/nftables/preau.nft`). Off unless it listens, or systemd passes sockets called
+/// `tproxy-http` and `tproxy-tls`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Transparent {
+    /// Where connections to port 80 are handed over; needs `CAP_NET_ADMIN` when systemd passes none.
+    pub http: Vec<SocketAddr>,
+    /// The same for port 443.
+    pub tls: Vec<SocketAddr>,
+    /// May TLS connections that name no server go through, judged by their address?
+    pub nameless: bool,
 }
 
 /// `[gateway.upstream]`: the académie's proxy.
@@ -72,6 +88,7 @@ impl Default for Gateway {
             advertise: None,
             fails_open: false,
             upstream: None,
+            transparent: Transparent::default(),
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Bound {
     https: Option<BoundHttps>,
     /// Empty: no proxy.
     proxy: Vec<TcpListener>,
+    /// Where connections that were taken on their way come.
+    transparent: [Vec<TcpListener>; 2],
     control: Arc<UnixListener>,
     /// Of a socket that we made ourselves.
     socket_file: Option<SocketFile>,
@@ -82,6 +84,15 @@ impl Daemon {
             passed if passed.is_empty() => listen::bind(&config.gateway.listen)?,
             passed => passed,
         };
+        let asked = &config.gateway.transparent;
+        let transparent =
+            [(inherited.tproxy_http, &asked.http), (inherited.tproxy_tls, &asked.tls)].map(
+                |(passed, own)| {
+                    if passed.is_empty() { listen::bind_transparent(own) } else { Ok(passed) }
+                },
+            );
+        let [plain, tls] = transparent;
+        let transparent = [plain?, tls?];
         let (control, socket_file) = if let Some(passed) = inherited.unix.into_iter().next() {
             (passed, None)
         } else {
@@ -93,7 +104,16 @@ impl Daemon {
         };
         self.house.listens_on(addresses.clone());
         let control = Arc::new(control);
-        Ok(Bound { house: self.house, listeners, addresses, https, proxy, control, socket_file })
+        Ok(Bound {
+            house: self.house,
+            listeners,
+            addresses,
+            https,
+            proxy,
+            transparent,
+            control,
+            socket_file,
+        })
     }
 
     fn bind_https(

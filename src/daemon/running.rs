@@ -14,7 +14,7 @@ use super::{
 use crate::{
     catalogue::Holdings,
     control::{protocol::SourceLine, server, socket::SocketFile},
-    gateway::pac::WithPac,
+    gateway::{Door, pac::WithPac},
     mirror::Progress,
     net::{
         front::{Named, Upgrade},
@@ -71,7 +71,16 @@ pub(super) struct Tasks {
 
 impl Tasks {
     pub(super) fn start(bound: Bound) -> Running {
-        let Bound { house, listeners, addresses, https, proxy, control, socket_file } = bound;
+        let Bound {
+            house,
+            listeners,
+            addresses,
+            https,
+            proxy,
+            transparent: [plain, tls],
+            control,
+            socket_file,
+        } = bound;
         let tasks = Self { tracker: TaskTracker::new(), token: CancellationToken::new() };
         let catalogue = house.catalogue.clone();
         tasks.supervised("catalogue", move |token| {
@@ -106,7 +115,7 @@ impl Tasks {
         tasks.supervised("renewal", move |token| secure::renew(renewed.clone(), token));
         let proxy_addresses = proxy.iter().filter_map(|one| one.local_addr().ok()).collect();
         let pac = (!proxy.is_empty()).then(|| house.gateway.pac());
-        tasks.carry(proxy, &house);
+        tasks.carry([(Door::Proxy, proxy), (Door::Plain, plain), (Door::Tls, tls)], &house);
         let places = Arc::new(Semaphore::new(house.config().network.max_connections));
         let mut https_addresses = Vec::new();
         match https {
@@ -136,8 +145,8 @@ impl Tasks {
     }
 
     /// Carries for devices that ask on these.
-    fn carry(&self, on: Vec<TcpListener>, house: &Arc<House>) {
-        if on.is_empty() {
+    fn carry(&self, on: [(Door, Vec<TcpListener>); 3], house: &Arc<House>) {
+        if on.iter().all(|(_, listeners)| listeners.is_empty()) {
             return;
         }
         let gateway = house.gateway.clone();
@@ -145,9 +154,11 @@ impl Tasks {
             let gateway = gateway.clone();
             async move { gateway.run(token).await }
         });
-        for listener in on {
+        for (door, listener) in
+            on.into_iter().flat_map(|(door, on)| on.into_iter().map(move |one| (door, one)))
+        {
             let (gateway, token) = (house.gateway.clone(), self.token.clone());
-            self.tracker.spawn(async move { gateway.serve(listener, token).await });
+            self.tracker.spawn(async move { gateway.serve(listener, door, token).await });
         }
     }
 

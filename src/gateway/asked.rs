@@ -93,6 +93,11 @@ impl Asked {
         Self::parse(uri.authority().ok_or(BadTarget::Host)?, None)
     }
 
+    /// An address and port as they were dialled.
+    pub fn at(place: SocketAddr) -> Self {
+        Self { host: Host::Address(place.ip().to_canonical()), port: place.port() }
+    }
+
     fn parse(authority: &Authority, usual: Option<u16>) -> Result<Self, BadTarget> {
         let text = authority.as_str();
         if text.contains('@') {

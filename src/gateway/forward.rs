@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Gateway, Shared,
-    asked::Asked,
+    asked::{Asked, BadTarget},
     body::{self, Carried},
     clock::Clock,
     connect::denied,
@@ -41,6 +41,16 @@ pub async fn answer(
     })
 }
 
+/// A request that names no place.
+pub fn refuse(
+    shared: &Shared,
+    request: &Request<Incoming>,
+    seat: &Seat,
+    bad: BadTarget,
+) -> Response<Body> {
+    shared.pages.refusal(&shared.home, request.headers(), None, seat, &Why::Target(bad))
+}
+
 /// Seen before? Of a kind that goes through? May it?
 fn admit(
     shared: &Shared,
@@ -52,7 +62,7 @@ fn admit(
         return Err(Why::Loop);
     }
     // TRACE would show a script what the browser keeps from it.
-    if *request.method() == Method::TRACE {
+    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
         return Err(Why::Method);
     }
     if shared.home.is(asked, seat.local) {

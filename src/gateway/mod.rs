@@ -21,6 +21,7 @@ mod pool;
 mod recent;
 mod refusal;
 mod serve;
+pub mod transparent;
 mod tunnel;
 mod upgrade;
 
@@ -37,6 +38,7 @@ pub use self::{
     home::Home,
     judged::{Denial, Judge, Ruling, Who},
     recent::{Recent, Refused},
+    serve::Door,
 };
 use self::{
     dial::Dialer, fields::Pseudonym, origins::Origins, pac::Pac, refusal::Pages, serve::Seat,
@@ -124,9 +126,10 @@ impl Gateway {
         self.shared.recent.clone()
     }
 
-    /// Serves one listener until `token` is cancelled.
-    pub async fn serve(&self, listener: TcpListener, token: CancellationToken) {
-        serve::accept(self.clone(), listener, token).await;
+    /// Serves one listener until `token` is cancelled; its sockets are transparent
+    /// (`IP_TRANSPARENT`) where devices are taken on their way.
+    pub async fn serve(&self, listener: TcpListener, door: Door, token: CancellationToken) {
+        serve::accept(self.clone(), listener, door, token).await;
     }
 
     /// Keeps house until cancelled; ends when the last connection has.
@@ -143,10 +146,17 @@ impl Gateway {
     /// One request, one answer.
     async fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         seat: Arc<Seat>,
         token: CancellationToken,
     ) -> Response<Body> {
+        if let Some(original) = seat.original {
+            // No origin is asked for a tunnel: forward.rs refuses the method.
+            return match transparent::plain::make_absolute(&mut request, original) {
+                Ok(()) => Box::pin(forward::answer(self, request, seat, token)).await,
+                Err(bad) => forward::refuse(&self.shared, &request, &seat, bad),
+            };
+        }
         if *request.method() == Method::CONNECT {
             Box::pin(connect::answer(self, request, seat, token)).await
         } else if request.uri().authority().is_none() {

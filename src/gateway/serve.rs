@@ -1,7 +1,12 @@
 //! Devices' connections: accepted within bounds, watched, served, and drained at the end.
 
 use std::{
-    convert::Infallible, io, net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
 };
 
 use futures_util::FutureExt as _;
@@ -19,7 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Gateway, guard::Guarded, tunnel::End};
+use super::{Gateway, dial::own_address_toward, guard::Guarded, transparent::tls, tunnel::End};
 use crate::net::{
     body::Body,
     frames::{Frames, Way},
@@ -44,18 +49,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A device's connection, as hyper has it.
 type Watched = Patient<Wire<Guarded>>;
 
+/// How devices come to a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// They ask a proxy.
+    Proxy,
+    /// Their requests in the clear are taken on their way (TPROXY).
+    Plain,
+    /// Their TLS connections are.
+    Tls,
+}
+
 /// A device's place at the box; free again when the last who holds it is done.
 #[derive(Debug)]
 pub struct Seat {
     /// The device; IPv4 through an IPv6 socket is given as IPv4.
     pub device: IpAddr,
-    /// The box's address at which it came.
+    /// The box's address at which it came; where it was taken on its way, the one nearest to it.
     pub local: IpAddr,
+    /// Where it was going, when it was taken on its way.
+    pub original: Option<SocketAddr>,
     _guest: Guest,
     _place: OwnedSemaphorePermit,
 }
 
-pub async fn accept(gateway: Gateway, listener: TcpListener, token: CancellationToken) {
+pub async fn accept(gateway: Gateway, listener: TcpListener, door: Door, token: CancellationToken) {
     loop {
         let place = tokio::select! {
             () = token.cancelled() => return,
@@ -67,7 +85,7 @@ pub async fn accept(gateway: Gateway, listener: TcpListener, token: Cancellation
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => seated(&gateway, stream, peer.ip(), place, &token),
+            Ok((stream, peer)) => seated(&gateway, stream, (peer.ip(), door), place, &token),
             Err(error) => {
                 use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
                 if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
@@ -82,7 +100,7 @@ pub async fn accept(gateway: Gateway, listener: TcpListener, token: Cancellation
 fn seated(
     gateway: &Gateway,
     stream: TcpStream,
-    device: IpAddr,
+    (device, door): (IpAddr, Door),
     place: OwnedSemaphorePermit,
     token: &CancellationToken,
 ) {
@@ -91,14 +109,27 @@ fn seated(
         return tracing::debug!(%device, "holds as many connections as one device may");
     };
     let Ok(local) = stream.local_addr() else { return };
+    // The kernel gives a socket taken on its way the address that the device dialled (TPROXY).
+    let original =
+        (door != Door::Proxy).then(|| SocketAddr::new(local.ip().to_canonical(), local.port()));
+    let local = match original {
+        None => local.ip(),
+        Some(_) => own_address_toward(device).unwrap_or_else(|_| local.ip()),
+    };
     let seat = Arc::new(Seat {
         device: device.to_canonical(),
-        local: local.ip().to_canonical(),
+        local: local.to_canonical(),
+        original,
         _guest: guest,
         _place: place,
     });
     let (gateway, token) = (gateway.clone(), token.clone());
-    shared.tracker.spawn(connection(gateway.clone(), stream, seat, token));
+    match original {
+        Some(original) if door == Door::Tls => {
+            shared.tracker.spawn(tls::connection(gateway.clone(), stream, original, seat, token));
+        }
+        _ => drop(shared.tracker.spawn(connection(gateway.clone(), stream, seat, token))),
+    }
 }
 
 async fn connection(

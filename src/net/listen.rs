@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, os::fd::AsFd};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -9,6 +10,10 @@ use tokio::net::{TcpListener, UnixListener};
 pub const HTTPS_NAME: &str = "https";
 /// `FileDescriptorName=` of the sockets for the proxy.
 pub const PROXY_NAME: &str = "proxy";
+/// `FileDescriptorName=` of the transparent sockets for requests in the clear.
+pub const TPROXY_HTTP_NAME: &str = "tproxy-http";
+/// `FileDescriptorName=` of the transparent sockets for TLS.
+pub const TPROXY_TLS_NAME: &str = "tproxy-tls";
 /// Connections the kernel keeps for us while we are busy or starting again.
 const BACKLOG: i32 = 4096;
 
@@ -53,6 +58,10 @@ pub struct Inherited {
     pub https: Vec<TcpListener>,
     /// For devices that ask the proxy: those that their unit calls [`PROXY_NAME`].
     pub proxy: Vec<TcpListener>,
+    /// For requests taken on their way: [`TPROXY_HTTP_NAME`].
+    pub tproxy_http: Vec<TcpListener>,
+    /// For TLS taken on its way: [`TPROXY_TLS_NAME`].
+    pub tproxy_tls: Vec<TcpListener>,
     /// For the local command line.
     pub unix: Vec<UnixListener>,
 }
@@ -78,6 +87,8 @@ pub fn inherited() -> Result<Inherited, ListenError> {
             match names.get(number) {
                 Some(&HTTPS_NAME) => inherited.https.push(listener),
                 Some(&PROXY_NAME) => inherited.proxy.push(listener),
+                Some(&TPROXY_HTTP_NAME) => inherited.tproxy_http.push(listener),
+                Some(&TPROXY_TLS_NAME) => inherited.tproxy_tls.push(listener),
                 _ => inherited.tcp.push(listener),
             }
         }
@@ -95,18 +106,32 @@ fn expect_listening(socket: &impl AsFd) -> io::Result<()> {
 
 /// Binds every address. Must be called inside a runtime.
 pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
+    each(addresses, false)
+}
+
+/// The same, for connections to any address that the firewall hands over: `IP_TRANSPARENT`, ip(7).
+/// IPv4 only; systemd's `Transparent=yes` knows both.
+pub fn bind_transparent(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
+    each(addresses, true)
+}
+
+fn each(addresses: &[SocketAddr], transparent: bool) -> Result<Vec<TcpListener>, ListenError> {
     let one = |address: &SocketAddr| {
-        bound(*address).map_err(|source| ListenError::Bind { address: *address, source })
+        bound(*address, transparent)
+            .map_err(|source| ListenError::Bind { address: *address, source })
     };
     addresses.iter().map(one).collect()
 }
 
-fn bound(address: SocketAddr) -> io::Result<TcpListener> {
+fn bound(address: SocketAddr, transparent: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // `0.0.0.0` and `[::]` may both be listed: neither takes the other's place.
         socket.set_only_v6(true)?;
+    }
+    if transparent {
+        setsockopt(&socket, sockopt::IpTransparent, &true)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;

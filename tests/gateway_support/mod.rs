@@ -18,7 +18,7 @@ use std::{
 use jiff::tz::TimeZone;
 use preau::{
     config,
-    gateway::{Gateway, Home, Judge, Parts, Resolver},
+    gateway::{Door, Gateway, Home, Judge, Parts, Resolver},
     net::listen,
 };
 use tokio_util::sync::CancellationToken;
@@ -68,7 +68,7 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (serving, running) = (gateway.clone(), gateway.clone());
         let (first, second) = (token.clone(), token.clone());
-        runtime.spawn(async move { serving.serve(listener, first).await });
+        runtime.spawn(async move { serving.serve(listener, Door::Proxy, first).await });
         runtime.spawn(async move { running.run(second).await });
         Self { address, gateway, token, runtime: Some(runtime) }
     }

@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 
 pub use self::{
     error::DialError,
+    reach::own_address_toward,
     resolve::{Resolver, system},
 };
 use self::{race::race, reach::Reach, resolve::Names, upstream::Upstream};
@@ -105,6 +106,32 @@ impl Dialer {
         }
     }
 
+    /// The same for a connection that was going to `original`: there, if the name has that address;
+    /// else to the name's own, so that a name in front of another's address opens nothing.
+    pub async fn for_splice(
+        &self,
+        asked: &Asked,
+        original: IpAddr,
+        via: &str,
+    ) -> Result<Dialled, DialError> {
+        let belongs = match &asked.host {
+            Host::Name(name) if self.hop(asked) == Hop::Origin => {
+                let named = tokio::time::timeout(self.timeout, self.names.of(name)).await;
+                let addresses = named
+                    .map_err(|_| DialError::Timeout(self.timeout))
+                    .and_then(|named| named.map_err(DialError::Name));
+                self.learn(&asked.host, &addresses);
+                addresses?.contains(&original)
+            }
+            _ => false,
+        };
+        if belongs {
+            let there = Asked::at(SocketAddr::new(original, asked.port));
+            return Ok(Dialled { stream: self.to_origin(&there).await?, early: Bytes::new() });
+        }
+        self.for_tunnel(asked, via).await
+    }
+
     /// An address written out is checked here even where another proxy dials it.
     fn refuse_literal(&self, asked: &Asked) -> Result<(), DialError> {
         match asked.host {
@@ -160,7 +187,7 @@ impl Dialer {
     }
 
     /// What an attempt says about the link.
-    fn learn(&self, host: &Host, connected: &Result<TcpStream, DialError>) {
+    fn learn<T>(&self, host: &Host, connected: &Result<T, DialError>) {
         let now = Instant::now();
         match connected {
             // Somebody answered, if only to refuse.

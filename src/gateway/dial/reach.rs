@@ -1,6 +1,9 @@
 //! Which addresses devices may reach through the proxy: the public Internet, and what is listed.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+};
 
 use ipnet::IpNet;
 
@@ -34,18 +37,21 @@ impl Reach {
     }
 }
 
-/// Is it an address of this machine? What the kernel would send from, to reach it, says so: no
-/// packet leaves when a datagram socket is connected.
+/// Is it an address of this machine? What the kernel would send from, to reach it, says so.
 fn is_own(address: IpAddr) -> bool {
+    own_address_toward(address).is_ok_and(|from| from == address)
+}
+
+/// The address that this machine has toward another: no packet leaves when a datagram socket is
+/// connected.
+pub fn own_address_toward(address: IpAddr) -> io::Result<IpAddr> {
     let any: IpAddr = match address {
         IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
     };
-    let from = UdpSocket::bind(SocketAddr::new(any, 0)).and_then(|socket| {
-        socket.connect(SocketAddr::new(address, super::super::asked::HTTP_PORT))?;
-        socket.local_addr()
-    });
-    from.is_ok_and(|from| from.ip() == address)
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
+    socket.connect(SocketAddr::new(address, super::super::asked::HTTP_PORT))?;
+    Ok(socket.local_addr()?.ip())
 }
 
 #[cfg(test)]

@@ -1,0 +1,137 @@
+//! A TLS connection on its way to port 443: named by its `ClientHello`, judged, and joined to the
+//! place of that name. A refusal is an alert, which browsers show at once.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::hello::{Alert, BadHello, Reader};
+use crate::gateway::{
+    Gateway, Shared,
+    asked::{Asked, Host},
+    connect::{carry, denied},
+    dial::{DialError, Dialled},
+    serve::Seat,
+    tunnel::End,
+};
+
+/// A client says its hello within this.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a hello may take on the wire: in the smallest records that anybody sends, and more.
+const MAX_WIRE_BYTES: usize = 512 * 1024;
+/// Read at once.
+const READ_BYTES: usize = 4 * 1024;
+/// A refused client reads its alert within this.
+const ALERT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why nothing is carried.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("{0}")]
+    Hello(#[from] BadHello),
+    #[error("no hello: {0}")]
+    Silent(std::io::Error),
+    #[error("it names no server, and connections without a name are not let through")]
+    Nameless,
+    #[error("the policy denies it")]
+    Denied,
+    #[error("{0}")]
+    Dial(#[from] DialError),
+}
+
+impl Refused {
+    fn alert(&self) -> Option<Alert> {
+        match self {
+            Self::Hello(bad) => bad.alert(),
+            Self::Silent(_) => None,
+            Self::Nameless | Self::Denied | Self::Dial(DialError::Prohibited(_)) => {
+                Some(Alert::AccessDenied)
+            }
+            Self::Dial(_) => Some(Alert::InternalError),
+        }
+    }
+}
+
+/// From the first byte to the last. `original` is where the device was going.
+pub async fn connection(
+    gateway: Gateway,
+    mut device: TcpStream,
+    original: SocketAddr,
+    seat: Arc<Seat>,
+    token: CancellationToken,
+) {
+    let shared = &gateway.shared;
+    let opened = token.run_until_cancelled(open(shared, &mut device, original, &seat)).await;
+    match opened {
+        None => {}
+        Some(Ok((asked, early, dialled))) => {
+            let device = End { stream: device, early };
+            let origin = End { stream: dialled.stream, early: dialled.early };
+            let carried = carry(shared, &asked, &seat, &token, device, origin).await;
+            if let Err(error) = carried {
+                tracing::debug!(%error, %asked, "a connection taken on its way ended early");
+            }
+        }
+        Some(Err(refused)) => {
+            tracing::debug!(%refused, device = %seat.device, %original, "not carried");
+            if let Some(alert) = refused.alert() {
+                let telling = async {
+                    device.write_all(&alert.record()).await?;
+                    device.shutdown().await?;
+                    // Closed before the device has read it, the alert would be lost to a reset.
+                    tokio::io::copy(&mut device, &mut tokio::io::sink()).await
+                };
+                let _ = timeout(ALERT_TIMEOUT, telling).await;
+            }
+        }
+    }
+}
+
+/// Phases, in their order: who is asked for? may it? where is it?
+async fn open(
+    shared: &Shared,
+    device: &mut TcpStream,
+    original: SocketAddr,
+    seat: &Seat,
+) -> Result<(Asked, Bytes, Dialled), Refused> {
+    let (name, early) = hello(device).await?;
+    let asked = match name {
+        Some(name) => Asked { host: Host::Name(name), port: original.port() },
+        None if shared.config.transparent.nameless => Asked::at(original),
+        None => return Err(Refused::Nameless),
+    };
+    if denied(shared, &asked, None, seat).0.is_some() {
+        return Err(Refused::Denied);
+    }
+    let via = shared.pseudonym.via(http::Version::HTTP_11);
+    let dialled = shared.origins.dialer.for_splice(&asked, original.ip(), &via).await?;
+    Ok((asked, early, dialled))
+}
+
+/// The name asked for, and all that came with it.
+async fn hello(device: &mut TcpStream) -> Result<(Option<String>, Bytes), Refused> {
+    let reading = async {
+        let (mut came, mut reader) = (BytesMut::new(), Reader::default());
+        loop {
+            let seen = came.len();
+            came.reserve(READ_BYTES);
+            if device.read_buf(&mut came).await.map_err(Refused::Silent)? == 0 {
+                return Err(Refused::Silent(std::io::ErrorKind::UnexpectedEof.into()));
+            }
+            if let Some(hello) = reader.take(&came[seen..])? {
+                return Ok((hello.name, came.freeze()));
+            }
+            if came.len() > MAX_WIRE_BYTES {
+                return Err(BadHello::TooLarge.into());
+            }
+        }
+    };
+    let late = |_| Refused::Silent(std::io::ErrorKind::TimedOut.into());
+    timeout(HELLO_TIMEOUT, reading).await.map_err(late)?
+}

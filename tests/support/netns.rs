@@ -1,0 +1,85 @@
+//! Several hosts on one machine: network namespaces joined by cables (veth), of which no packet
+//! leaves. Names carry the process's number, so that tests run beside each other.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    process::{Command, Stdio},
+    thread,
+};
+
+use nix::sched::{CloneFlags, setns};
+
+/// A host; it goes when it is dropped, with all that runs in it.
+#[derive(Debug)]
+pub struct Host {
+    name: String,
+}
+
+impl Host {
+    /// A host with nothing but loopback.
+    pub fn new(name: &str) -> Self {
+        let name = format!("preau-{}-{name}", std::process::id());
+        ip(&["netns", "add", &name]);
+        let host = Self { name };
+        host.ip(&["link", "set", "lo", "up"]);
+        host
+    }
+
+    /// What it reads in `/etc/hosts`: lines of `address name`.
+    pub fn knows(&self, names: &str) {
+        let folder = format!("/etc/netns/{}", self.name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(format!("{folder}/hosts"), format!("127.0.0.1 localhost\n{names}")).unwrap();
+        fs::write(format!("{folder}/resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
+    }
+
+    /// A command of ip(8) there.
+    pub fn ip(&self, words: &[&str]) {
+        ip(&[&["-netns", &self.name], words].concat());
+    }
+
+    /// A command that would run there.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name]).arg(program).stdin(Stdio::null());
+        command
+    }
+
+    /// Does something there, whose sockets are of that host.
+    pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let file = File::open(format!("/run/netns/{}", self.name)).unwrap();
+        thread::scope(|scope| {
+            let there = scope.spawn(move || {
+                setns(file, CloneFlags::CLONE_NEWNET).unwrap();
+                work()
+            });
+            there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+        let _ = fs::remove_dir_all(format!("/etc/netns/{}", self.name));
+    }
+}
+
+/// A cable: at each end a host, the name of its interface, and its address with the prefix.
+pub fn join(a: (&Host, &str, &str), b: (&Host, &str, &str)) {
+    ip(&[
+        "link", "add", a.1, "netns", &a.0.name, "type", "veth", "peer", "name", b.1, "netns",
+        &b.0.name,
+    ]);
+    for (host, interface, address) in [a, b] {
+        host.ip(&["address", "add", address, "dev", interface]);
+        host.ip(&["link", "set", interface, "up"]);
+    }
+}
+
+fn ip(words: &[&str]) {
+    let output = Command::new("ip").args(words).output().expect("ip(8): run scripts/install test");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {}: {said}", words.join(" "));
+}
