@@ -105,6 +105,7 @@ fn exit(error: &DaemonError) -> Exit {
         DaemonError::Store(_) | DaemonError::Access(AccessError::Store(_)) => Exit::Io,
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)
+        | DaemonError::CacheRules(_)
         | DaemonError::Certificate(_)
         | DaemonError::Acme(_)
         | DaemonError::NoHttpsSocket

@@ -1,11 +1,11 @@
 //! `[gateway]`: the school's way to the Internet, for devices that ask a proxy.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{ByteRate, Endpoint, Period, Site};
+use super::{ByteRate, ByteSize, Endpoint, Period, Site};
 
 /// `[gateway]`. Off unless it listens somewhere, or systemd passes a socket called `proxy`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -43,6 +43,8 @@ pub struct Gateway {
     pub upstream: Option<Upstream>,
     /// Devices that know of no proxy.
     pub transparent: Transparent,
+    /// What is kept of plain HTTP.
+    pub cache: HttpCache,
 }
 
 /// `[gateway.transparent]`: connections taken on their way by the firewall's `tproxy`
@@ -57,6 +59,26 @@ pub struct Transparent {
     pub tls: Vec<SocketAddr>,
     /// May TLS connections that name no server go through, judged by their address?
     pub nameless: bool,
+}
+
+/// `[gateway.cache]`: what is kept of plain HTTP, for the next who asks.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpCache {
+    /// Is anything kept?
+    pub on: bool,
+    /// Disk it may take, beside the packages'; the rest of the disk's reserve and more stays free.
+    pub quota: ByteSize,
+    /// Memory it may take.
+    pub memory: ByteSize,
+    /// A file of rules for system updates, in place of those the program carries.
+    pub rules: Option<PathBuf>,
+}
+
+impl Default for HttpCache {
+    fn default() -> Self {
+        Self { on: true, quota: ByteSize::gib(20), memory: ByteSize::mib(32), rules: None }
+    }
 }
 
 /// `[gateway.upstream]`: the académie's proxy.
@@ -89,6 +111,7 @@ impl Default for Gateway {
             fails_open: false,
             upstream: None,
             transparent: Transparent::default(),
+            cache: HttpCache::default(),
         }
     }
 }

@@ -19,7 +19,7 @@ use toml::de::DeTable;
 
 pub use self::{
     access::{Access, Attributes, Cas, Oidc, PersonalList, SignIn},
-    gateway::{Gateway, Upstream},
+    gateway::{Gateway, HttpCache, Upstream},
     https::{Acme, Https},
     reload::{Change, changes},
     report::{ConfigError, Finding, Report},

@@ -4,6 +4,7 @@ use crate::{
     access::AccessError,
     catalogue::CatalogueError,
     control::socket::SocketError,
+    gateway::cache::updates::BadRules,
     library::LibraryError,
     mirror::MirrorError,
     net::{acme::AcmeError, certificate::CertificateError, listen::ListenError},
@@ -31,6 +32,9 @@ pub enum DaemonError {
     /// A socket for pages.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The rules of the proxy's cache.
+    #[error("gateway.cache.rules is of no use: {0}")]
+    CacheRules(#[from] BadRules),
     /// The certificate.
     #[error("https.certificate and https.key are of no use: {0}")]
     Certificate(#[from] CertificateError),

@@ -14,11 +14,21 @@ use crate::{
     access::Access,
     catalogue::Catalogue,
     config::Config,
-    gateway::{self, Gateway, Home, Judge},
+    gateway::{
+        self, Gateway, Home, Judge,
+        cache::{self, Bounds, Cache, updates::Rules},
+    },
     library::Library,
     mirror::{Clients, Mirror},
     store::{Store, StoreOptions},
 };
+
+/// Responses that the proxy's cache holds, whatever their size.
+const MAX_CACHED_IN_MEMORY: usize = 20_000;
+const MAX_CACHED_ON_DISK: usize = 100_000;
+/// Bytes that the proxy's cache leaves free beside the store's reserve, so that packages never wait
+/// for it: it gives them back as they are taken.
+const CACHE_RESERVE_BYTES: u64 = 2 << 30;
 
 /// Every room. What reads and commands them gets this.
 #[derive(Debug)]
@@ -72,6 +82,7 @@ impl House {
             zone: TimeZone::get(&school.timezone).unwrap_or(TimeZone::UTC),
             judge: Judge::lenient(),
             resolver: None,
+            cache: http_cache(&config)?,
         });
         Ok(Self {
             store,
@@ -108,4 +119,23 @@ impl House {
     pub(super) fn listens_on(&self, addresses: Vec<SocketAddr>) {
         *self.addresses.lock().unwrap_or_else(PoisonError::into_inner) = addresses;
     }
+}
+
+/// The proxy's cache, in the data folder that the store has locked for this process.
+fn http_cache(config: &Config) -> Result<Option<Cache>, DaemonError> {
+    let settings = &config.gateway.cache;
+    if !settings.on {
+        return Ok(None);
+    }
+    let rules = match &settings.rules {
+        None => Rules::shipped(),
+        Some(path) => Rules::open(path),
+    };
+    Ok(Some(Cache::new(cache::Options {
+        folder: Some(config.store.path.join("cache")),
+        memory: Bounds { bytes: settings.memory.0, count: MAX_CACHED_IN_MEMORY },
+        disk: Bounds { bytes: settings.quota.0, count: MAX_CACHED_ON_DISK },
+        reserve: config.store.reserve.0.saturating_add(CACHE_RESERVE_BYTES),
+        rules: rules?,
+    })))
 }

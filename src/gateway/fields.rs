@@ -168,10 +168,17 @@ pub fn to_websocket(fields: &mut HeaderMap) {
     fields.insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
 }
 
-/// Has an answer a coding that the box would have to undo? `chunked` alone is undone by hyper.
+/// The transfer codings there are (RFC 9112 §7).
+const CODINGS: [&str; 6] = ["chunked", "compress", "deflate", "gzip", "x-compress", "x-gzip"];
+
+/// Has an answer a coding that the box would have to undo? `chunked` alone is undone by hyper. A
+/// name that is no coding did nothing to the body: it goes on as it came, to its connection's end
+/// (RFC 9112 §6.3).
 pub fn is_coded(fields: &HeaderMap) -> bool {
-    let mut codings = tokens(fields, &TRANSFER_ENCODING).filter(|coding| !coding.is_empty());
-    codings.next().is_some_and(|first| first != "chunked") || codings.next().is_some()
+    let codings: Vec<_> =
+        tokens(fields, &TRANSFER_ENCODING).filter(|coding| !coding.is_empty()).collect();
+    let name = |coding: &str| coding.split(';').next().unwrap_or_default().trim().to_owned();
+    codings.iter().any(|coding| CODINGS.contains(&name(coding).as_str())) && codings != ["chunked"]
 }
 
 /// Trailers that may go on.
@@ -258,6 +265,7 @@ mod tests {
         for coded in ["gzip, chunked", "gzip", "chunked, chunked", "chunked;x=y"] {
             assert!(is_coded(&fields(&[("transfer-encoding", coded)])), "{coded}");
         }
+        assert!(!is_coded(&fields(&[("transfer-encoding", "no-coding")])));
     }
 
     #[test]

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::MAX_FORWARDS};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::MAX_FORWARDS};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Gateway, Shared,
     asked::{Asked, BadTarget},
-    body::{self, Carried},
+    body, cached,
     clock::Clock,
     connect::denied,
     fields::{self, Wishes},
-    origins::{FetchError, Outgoing},
+    origins::Outgoing,
     refusal::Why,
     serve::Seat,
     upgrade,
@@ -33,7 +33,7 @@ pub async fn answer(
         Err(bad) => Err(Why::Target(*bad)),
         Ok(asked) => match admit(shared, &request, asked, &seat) {
             Err(why) => Err(why),
-            Ok(()) => carry_on(gateway, request, asked, &seat, token).await,
+            Ok(()) => carry_on(gateway, request, asked, (&heard, &seat), token).await,
         },
     };
     answered.unwrap_or_else(|why| {
@@ -82,7 +82,7 @@ async fn carry_on(
     gateway: &Gateway,
     mut request: Request<Incoming>,
     asked: &Asked,
-    seat: &Arc<Seat>,
+    (heard, seat): (&HeaderMap, &Arc<Seat>),
     token: CancellationToken,
 ) -> Result<Response<Body>, Why> {
     let shared = &gateway.shared;
@@ -114,12 +114,11 @@ async fn carry_on(
     if shared.home.is(asked, seat.local) {
         return Ok(shared.origins.fetch_at(outgoing, seat.local).await?.map(Body::Page));
     }
-    Ok(fetch(shared, outgoing).await?.map(Body::Page))
-}
-
-/// The exchange itself: here, and nowhere else, a cache may answer instead of the origin.
-async fn fetch(shared: &Shared, outgoing: Outgoing) -> Result<Response<Carried>, FetchError> {
-    shared.origins.fetch(outgoing).await
+    // Here, and nowhere else, what is kept may answer instead of the origin.
+    match &shared.cache {
+        Some(cache) => Ok(cached::answer(gateway, cache, outgoing, heard, seat).await),
+        None => Ok(shared.origins.fetch(outgoing).await?.map(Body::Page)),
+    }
 }
 
 /// RFC 9110 §7.6.2: one hop less; none left means that the box is asked.

@@ -5,6 +5,8 @@
 
 mod asked;
 mod body;
+pub mod cache;
+mod cached;
 mod clock;
 mod connect;
 mod dial;
@@ -34,6 +36,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     asked::{Asked, BadTarget, Host},
+    cache::Cache,
     dial::Resolver,
     home::Home,
     judged::{Denial, Judge, Ruling, Who},
@@ -69,6 +72,7 @@ struct Shared {
     pipes: Pipes,
     pseudonym: Pseudonym,
     recent: Recent,
+    cache: Option<Cache>,
     guests: Guests,
     /// Devices' connections that may still come.
     places: Arc<Semaphore>,
@@ -89,12 +93,14 @@ pub struct Parts {
     pub judge: Judge,
     /// Who resolves; nothing = the system.
     pub resolver: Option<Resolver>,
+    /// What keeps plain HTTP for the next who asks.
+    pub cache: Option<Cache>,
 }
 
 impl Gateway {
     /// Wires it; nothing listens yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, home, zone, judge, resolver } = parts;
+        let Parts { config, home, zone, judge, resolver, cache } = parts;
         let (tracker, pseudonym) = (TaskTracker::new(), Pseudonym::new());
         let dialer = Dialer::new(&config, resolver.unwrap_or_else(dial::system));
         let origins =
@@ -106,6 +112,7 @@ impl Gateway {
             places: Arc::new(Semaphore::new(config.max_connections)),
             pipes: Pipes::default(),
             recent: Recent::default(),
+            cache,
             config,
             home,
             judge,
@@ -134,6 +141,15 @@ impl Gateway {
 
     /// Keeps house until cancelled; ends when the last connection has.
     pub async fn run(&self, token: CancellationToken) {
+        let keep = async {
+            if let Some(cache) = &self.shared.cache {
+                cache.run(token.clone()).await;
+            }
+        };
+        tokio::join!(keep, self.tidy(token.clone()));
+    }
+
+    async fn tidy(&self, token: CancellationToken) {
         let mut ticks = tokio::time::interval(TIDY_EVERY);
         while token.run_until_cancelled(ticks.tick()).await.is_some() {
             self.shared.origins.pool.tidy();

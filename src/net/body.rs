@@ -1,8 +1,9 @@
 //! Answer bodies: bytes in memory, slices of files, or both in a row.
 
-use std::{fs::File, ops::Range, sync::Arc};
+use std::{fmt, fs::File, io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::{Stream, stream::BoxStream};
 
 /// One run of bytes of an answer.
 #[derive(Debug, Clone)]
@@ -56,6 +57,45 @@ pub trait Made: std::fmt::Debug + Send {
     fn make(self: Box<Self>, range: Range<u64>) -> axum::body::Body;
 }
 
+/// Runs that become known while they are sent: of a file that still grows.
+pub struct Flow {
+    runs: BoxStream<'static, io::Result<Segment>>,
+    left: Option<u64>,
+}
+
+impl Flow {
+    /// `length` is the number of bytes in all, where it is known beforehand.
+    pub fn new(
+        length: Option<u64>,
+        runs: impl Stream<Item = io::Result<Segment>> + Send + 'static,
+    ) -> Self {
+        Self { runs: Box::pin(runs), left: length }
+    }
+
+    /// Bytes still to come, where it is known.
+    pub fn left(&self) -> Option<u64> {
+        self.left
+    }
+
+    /// The next run; `None` after the last.
+    pub(super) fn poll_run(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<io::Result<Segment>>> {
+        let run = std::task::ready!(self.runs.as_mut().poll_next(cx));
+        if let (Some(Ok(run)), Some(left)) = (&run, &mut self.left) {
+            *left = left.saturating_sub(run.len());
+        }
+        std::task::Poll::Ready(run)
+    }
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flow").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
 /// The body of every answer of the box.
 #[derive(Debug)]
 pub enum Body {
@@ -65,8 +105,10 @@ pub enum Body {
     Bytes(Bytes),
     /// Runs, in order (a package; gzip header + deflate stream + trailer).
     Segments(Vec<Segment>),
-    /// A page made by axum.
+    /// A page made by axum, or whatever else comes in frames.
     Page(axum::body::Body),
+    /// Runs that come one by one.
+    Flow(Flow),
     /// These bytes (half open) of something made on the way.
     Made(Box<dyn Made>, Range<u64>),
 }
@@ -79,6 +121,7 @@ impl Body {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
             Self::Segments(segments) => Some(segments.iter().map(Segment::len).sum()),
             Self::Page(page) => http_body::Body::size_hint(page).exact(),
+            Self::Flow(flow) => flow.left(),
             Self::Made(_, range) => Some(range.end.saturating_sub(range.start)),
         }
     }
@@ -88,7 +131,7 @@ impl Body {
         self.len() == Some(0)
     }
 
-    /// The bytes of `range` (half open). A page has no parts: it is given whole.
+    /// The bytes of `range` (half open). A page or a flow has no parts: it is given whole.
     #[must_use]
     pub fn part(self, range: Range<u64>) -> Self {
         let segments = match self {

@@ -20,7 +20,7 @@ use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::JoinHandle;
 
 use super::{
-    body::{Body, Segment},
+    body::{Body, Flow, Segment},
     sendfile::{RUN_BYTES, Runs},
 };
 
@@ -58,7 +58,8 @@ pub struct Frames {
 
 #[derive(Debug)]
 enum Remaining {
-    Segments(VecDeque<Segment>),
+    /// Runs at hand, and those that come after them.
+    Segments(VecDeque<Segment>, Option<Flow>),
     Page(axum::body::Body),
 }
 
@@ -66,9 +67,12 @@ impl Frames {
     /// That leaves in this way.
     pub fn new(body: Body, way: Way) -> Self {
         let body = match body {
-            Body::Empty => Remaining::Segments(VecDeque::new()),
-            Body::Bytes(bytes) => Remaining::Segments(VecDeque::from([Segment::Bytes(bytes)])),
-            Body::Segments(segments) => Remaining::Segments(segments.into()),
+            Body::Empty => Remaining::Segments(VecDeque::new(), None),
+            Body::Bytes(bytes) => {
+                Remaining::Segments(VecDeque::from([Segment::Bytes(bytes)]), None)
+            }
+            Body::Segments(segments) => Remaining::Segments(segments.into(), None),
+            Body::Flow(flow) => Remaining::Segments(VecDeque::new(), Some(flow)),
             Body::Page(page) => Remaining::Page(page),
             Body::Made(made, range) => Remaining::Page(made.make(range)),
         };
@@ -84,14 +88,21 @@ impl http_body::Body for Frames {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<FrameResult> {
         let this = &mut *self;
-        let segments = match &mut this.body {
+        let (segments, flow) = match &mut this.body {
             Remaining::Page(page) => {
                 return Pin::new(page).poll_frame(cx).map_err(io::Error::other);
             }
-            Remaining::Segments(segments) => segments,
+            Remaining::Segments(segments, flow) => (segments, flow),
         };
-        while segments.front().is_some_and(Segment::is_empty) {
-            segments.pop_front();
+        loop {
+            while segments.front().is_some_and(Segment::is_empty) {
+                segments.pop_front();
+            }
+            let (true, Some(coming)) = (segments.is_empty(), flow.as_mut()) else { break };
+            match ready!(coming.poll_run(cx)).transpose()? {
+                Some(run) => segments.push_back(run),
+                None => *flow = None,
+            }
         }
         let Some(front) = segments.front_mut() else { return Poll::Ready(None) };
         let (file, offset, len) = match front {
@@ -112,15 +123,23 @@ impl http_body::Body for Frames {
 
     fn is_end_stream(&self) -> bool {
         match &self.body {
-            Remaining::Segments(segments) => segments.iter().all(Segment::is_empty),
+            Remaining::Segments(segments, flow) => {
+                segments.iter().all(Segment::is_empty)
+                    && flow.as_ref().is_none_or(|flow| flow.left() == Some(0))
+            }
             Remaining::Page(page) => page.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.body {
-            Remaining::Segments(segments) => {
-                SizeHint::with_exact(segments.iter().map(Segment::len).sum())
+            Remaining::Segments(segments, flow) => {
+                let here = segments.iter().map(Segment::len).sum();
+                match flow.as_ref().map(Flow::left) {
+                    None => SizeHint::with_exact(here),
+                    Some(Some(left)) => SizeHint::with_exact(here.saturating_add(left)),
+                    Some(None) => SizeHint::default(),
+                }
             }
             Remaining::Page(page) => page.size_hint(),
         }

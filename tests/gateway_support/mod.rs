@@ -18,7 +18,7 @@ use std::{
 use jiff::tz::TimeZone;
 use preau::{
     config,
-    gateway::{Door, Gateway, Home, Judge, Parts, Resolver},
+    gateway::{Door, Gateway, Home, Judge, Parts, Resolver, cache::Cache},
     net::listen,
 };
 use tokio_util::sync::CancellationToken;
@@ -56,10 +56,21 @@ impl Proxy {
         judge: Judge,
         resolver: Option<Resolver>,
     ) -> Self {
+        let zone = TimeZone::UTC;
+        Self::of(Parts { config, home, zone, judge, resolver, cache: None })
+    }
+
+    /// With a cache; everything is allowed.
+    pub fn caching(config: config::Gateway, cache: Cache) -> Self {
+        let (home, judge) = (Home::default(), Judge::lenient());
+        let (zone, cache) = (TimeZone::UTC, Some(cache));
+        Self::of(Parts { config, home, zone, judge, resolver: None, cache })
+    }
+
+    fn of(parts: Parts) -> Self {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build().unwrap();
-        let zone = TimeZone::UTC;
-        let gateway = Gateway::new(Parts { config, home, zone, judge, resolver });
+        let gateway = Gateway::new(parts);
         let token = CancellationToken::new();
         let listener = {
             let _entered = runtime.enter();
