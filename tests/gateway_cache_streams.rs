@@ -84,7 +84,7 @@ fn chunks(stream: &mut TcpStream, count: usize, chunk: &[u8]) -> std::io::Result
 fn a_body_of_unknown_length_is_kept_however_large() {
     let origin = Origin::start(|_, stream| {
         let _ = write!(stream, "{FRESH}Transfer-Encoding: chunked\r\n\r\n");
-        let _ = chunks(stream, 300, &[7; 10_000]);
+        let _ = chunks(stream, 300, &vec![7; 10_000]);
     });
     let folder = tempfile::tempdir().unwrap();
     let proxy = Proxy::start(options(folder.path()));
@@ -101,7 +101,7 @@ fn a_body_of_unknown_length_is_kept_however_large() {
 fn a_body_that_outgrows_the_cache_reaches_its_reader_all_the_same() {
     let origin = Origin::start(|_, stream| {
         let _ = write!(stream, "{FRESH}Transfer-Encoding: chunked\r\n\r\n");
-        let _ = chunks(stream, 400, &[8; 50_000]);
+        let _ = chunks(stream, 400, &vec![8; 50_000]);
     });
     for megabytes in [0, 1, 8] {
         let folder = tempfile::tempdir().unwrap();
@@ -119,9 +119,9 @@ fn whoever_joins_late_gets_the_beginning_and_all_that_follows() {
     let gone = Mutex::new(gone);
     let origin = Origin::start(move |_, stream| {
         let _ = write!(stream, "{FRESH}Content-Length: 2000000\r\n\r\n");
-        let _ = stream.write_all(&[1; 1_000_000]);
+        let _ = stream.write_all(&vec![1; 1_000_000]);
         let _ = gone.lock().unwrap().recv();
-        let _ = stream.write_all(&[2; 1_000_000]);
+        let _ = stream.write_all(&vec![2; 1_000_000]);
     });
     let folder = tempfile::tempdir().unwrap();
     let proxy = Proxy::start(options(folder.path()));
@@ -148,7 +148,7 @@ fn whoever_joins_late_gets_the_beginning_and_all_that_follows() {
 fn what_is_nearly_here_is_fetched_though_its_reader_left() {
     let origin = Origin::start(|_, stream| {
         let _ = write!(stream, "{FRESH}Content-Length: 3000000\r\n\r\n");
-        let _ = stream.write_all(&[3; 3_000_000]);
+        let _ = stream.write_all(&vec![3; 3_000_000]);
     });
     let folder = tempfile::tempdir().unwrap();
     let proxy = Proxy::start(options(folder.path()));

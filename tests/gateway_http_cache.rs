@@ -1,7 +1,11 @@
 //! The suite that caches are compared by (http-cache-tests, of <https://cache-tests.fyi>), run
 //! through the cache as a forward proxy. What passed once must pass.
 
-#![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may; these have functions beside their tests"
+)]
 
 mod cache_support;
 mod gateway_support;
