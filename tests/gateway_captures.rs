@@ -17,7 +17,7 @@ use std::{
 };
 
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
-use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader, traits::PcapReaderIterator};
+use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
 use preau::gateway::transparent::{ClientHello, Reader};
 
 /// Bytes of one direction of a connection, by their sequence number.

@@ -226,7 +226,7 @@ fn a_websocket_goes_through_once_the_origin_said_101_and_h2c_does_not() {
 }
 
 fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    preau::store::BlobId(Sha256::digest(bytes).into()).to_string()
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn shapes_of_request_smuggling_get_400_and_reach_no_origin() {
 #[test]
 fn floods_between_chunks_and_heads_without_end_are_cut() {
     let origin = Origin::start(|_, stream| {
-        let mut piece = [0; 65536];
+        let mut piece = vec![0; 65_536];
         while std::io::Read::read(stream, &mut piece).is_ok_and(|read| read > 0) {}
         false
     });

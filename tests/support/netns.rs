@@ -79,7 +79,8 @@ pub fn join(a: (&Host, &str, &str), b: (&Host, &str, &str)) {
 }
 
 fn ip(words: &[&str]) {
-    let output = Command::new("ip").args(words).output().expect("ip(8): run scripts/install test");
+    let output = Command::new("ip").args(words).output();
+    let output = output.unwrap_or_else(|error| panic!("ip(8), scripts/install test: {error}"));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {}: {said}", words.join(" "));
 }

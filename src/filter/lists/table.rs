@@ -140,7 +140,7 @@ mod tests {
         for (fingerprint, value) in entries {
             assert_eq!(table.get(fingerprint), Some(value));
         }
-        assert_eq!(table.get(u64::MAX << 32 | 21), None);
+        assert_eq!(table.get((u64::MAX << 32) + 21), None);
     }
 
     #[test]

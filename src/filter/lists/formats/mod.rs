@@ -245,7 +245,7 @@ mod tests {
         let about = fed(&long, 500_000);
         assert_eq!((about.bad, about.rules.names), (1, 1));
         assert_eq!(about.samples[0].why, Why::LongLine.to_string());
-        assert_eq!(fed(&[b'a'; 1_000_000], 3).bad, 1);
+        assert_eq!(fed(&b"a".repeat(1_000_000), 3).bad, 1);
     }
 
     #[test]
