@@ -40,7 +40,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::try_parse() {
         Ok(Arguments { command: Command::CheckConfig { files, json } }) => {
-            check_config::check(&files, json).into()
+            check_config::check(&files, json, preau::config::Config::load_alone).into()
         }
         Err(error) => {
             // Nothing better can be done when the terminal is gone.

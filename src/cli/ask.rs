@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{
     exit::{Exit, fail},
+    filtering,
     show::Show,
     tables,
 };
@@ -60,6 +61,7 @@ fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
         Outcome::Usage(usage) => json!(usage),
         Outcome::Revoke { count } => json!({"revoked": count}),
         Outcome::Holdings { count } => json!({"count": count, "holdings": holdings}),
+        Outcome::Filter(answer) => json!(answer),
         Outcome::Reload(report) => json!(report),
     }
 }
@@ -76,6 +78,7 @@ fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
             println!("{count} passes, sessions and keys of reading apps open nothing any more");
         }
         Outcome::Holdings { .. } => tables::holdings(holdings),
+        Outcome::Filter(answer) => filtering::tell(answer),
         Outcome::Reload(report) => tables::reload(report),
     }
 }
@@ -91,7 +94,7 @@ fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-fn exit_of(error: &AskError) -> Exit {
+pub fn exit_of(error: &AskError) -> Exit {
     match error {
         AskError::NotRunning { .. } => Exit::Unavailable,
         AskError::Forbidden { .. } => Exit::NoPermission,

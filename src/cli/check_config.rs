@@ -1,15 +1,18 @@
 //! `check-config`: are these files good? Of both command lines.
 
-use std::{io::IsTerminal as _, path::PathBuf};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
 
 use preau::config::{Config, ConfigError, Finding};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
 
-/// Checks each file. The worst one decides on the exit code.
-pub fn check(files: &[PathBuf], json: bool) -> Exit {
-    let checked: Vec<_> = files.iter().map(|file| (file, Config::load(file))).collect();
+/// Checks each file, read by `load`. The worst one decides on the exit code.
+pub fn check(files: &[PathBuf], json: bool, load: fn(&Path) -> Checked) -> Exit {
+    let checked: Vec<_> = files.iter().map(|file| (file, load(file))).collect();
     let failed = checked.iter().filter_map(|(_, result)| result.as_ref().err());
     let exit = failed.map(Exit::of_config).max_by_key(|exit| *exit as u8).unwrap_or(Exit::Good);
     if json {
@@ -37,7 +40,8 @@ pub fn check(files: &[PathBuf], json: bool) -> Exit {
     exit
 }
 
-type Checked = Result<(Config, preau::config::Report), ConfigError>;
+/// What came of one file.
+pub type Checked = Result<(Config, preau::config::Report), ConfigError>;
 
 fn as_json(file: &str, result: &Checked) -> Value {
     let (findings, error): (&[Finding], _) = match result {

@@ -1,4 +1,5 @@
-//! `preau filter`: lists compiled, looked at, and asked. No daemon is needed.
+//! `preau filter`: lists compiled, looked at, and asked, without a daemon. What the policy makes of
+//! them is in `filtering`.
 
 use std::{
     io::IsTerminal as _,
@@ -21,7 +22,11 @@ use preau::filter::{
 };
 use serde_json::{Value, json};
 
-use super::exit::{Exit, fail};
+use super::{
+    Common,
+    exit::{Exit, fail},
+    filtering,
+};
 
 /// Between two looks at how far reading is.
 const TICK: Duration = Duration::from_millis(200);
@@ -47,13 +52,8 @@ pub enum FilterCommand {
         /// The compiled file.
         file: PathBuf,
     },
-    /// Which categories list these addresses, and by which rule.
-    ///
-    /// Exit code 0 whether they are listed or not; 65 when one of them is no address.
-    #[command(after_help = "Examples:\n  \
-        preau filter test --lists lists.preau example.org http://example.org/page\n  \
-        preau filter test --lists lists.preau http://0x7f.1/")]
-    Test(TestArguments),
+    #[command(flatten)]
+    Policy(filtering::PolicyCommand),
 }
 
 /// How lists are compiled.
@@ -74,23 +74,12 @@ pub struct CompileArguments {
     shrink: u8,
 }
 
-/// What is asked of lists.
-#[derive(Debug, Args)]
-pub struct TestArguments {
-    /// The compiled file to ask.
-    #[arg(long, value_name = "FILE")]
-    lists: PathBuf,
-    /// Addresses, as a browser takes them. The path counts for http:// only: elsewhere nobody sees it.
-    #[arg(required = true, value_name = "URL")]
-    urls: Vec<String>,
-}
-
 /// Does it.
-pub fn carry_out(command: FilterCommand, json: bool) -> Exit {
+pub fn carry_out(command: FilterCommand, common: &Common) -> Exit {
     match command {
-        FilterCommand::Compile(arguments) => compile(arguments, json),
-        FilterCommand::Stats { file } => stats(&file, json),
-        FilterCommand::Test(arguments) => test(&arguments, json),
+        FilterCommand::Compile(arguments) => compile(arguments, common.json),
+        FilterCommand::Stats { file } => stats(&file, common.json),
+        FilterCommand::Policy(command) => filtering::carry_out(command, common),
     }
 }
 
@@ -299,14 +288,15 @@ fn described(lists: &Lists) -> Vec<&About> {
     lists.categories().map(|(_, about)| about).collect()
 }
 
-fn test(arguments: &TestArguments, json: bool) -> Exit {
-    let lists = match Lists::open(&arguments.lists) {
+/// Which categories of a compiled file list these addresses, and by which rule.
+pub fn test(file: &Path, urls: &[String], json: bool) -> Exit {
+    let lists = match Lists::open(file) {
         Ok(lists) => lists,
         Err(error) => return fail(exit_of_lists(&error), error),
     };
     let mut exit = Exit::Good;
     let mut answers = Vec::new();
-    for url in &arguments.urls {
+    for url in urls {
         match Typed::parse(url) {
             Ok(typed) => answers.push((url, found(&lists, &typed))),
             Err(bad) => exit = fail(Exit::Data, format!("{url}: {bad}")),

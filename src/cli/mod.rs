@@ -5,6 +5,7 @@ mod check_config;
 mod demo;
 mod exit;
 mod filter;
+mod filtering;
 mod run;
 mod show;
 mod tables;
@@ -23,8 +24,8 @@ use self::exit::fail;
 
 /// The box that lends a school its digital manuals, with or without the Internet.
 ///
-/// `preau run` is the daemon. `check-config`, `filter` and `demo` need none; every other command talks
-/// to it over its control socket.
+/// `preau run` is the daemon. `check-config`, `demo` and a part of `filter` need none; every other
+/// command talks to it over its control socket.
 #[derive(Debug, Parser)]
 #[command(
     name = "preau",
@@ -35,6 +36,7 @@ use self::exit::fail;
         preau sync                   ask every source now, and wait until all is here\n  \
         preau import /media/usb      plan B: an order and its packages on a USB stick\n  \
         preau holdings               every book, and whether it is here\n  \
+        preau filter test URL        may it be reached, and why?\n  \
         preau check-config my.toml   are these settings good?\n\n\
         Exit codes (sysexits.h): 0 good, 64 wrong command line, 65 wrong data, 66 no such input,\n\
         69 no daemon answers, 70 a bug, 73 cannot create, 74 disk error, 75 not all done, will be\n\
@@ -105,7 +107,7 @@ enum Command {
     /// Look after who may come in.
     #[command(subcommand)]
     Access(AccessCommand),
-    /// Compile lists of sites, look at them, ask them.
+    /// Who may go where on the Internet, when, and why; and the lists of sites by category.
     #[command(subcommand)]
     Filter(filter::FilterCommand),
     /// Run a whole demo school on this machine: GAR, distributor, twelve manuals, a link to cut.
@@ -166,9 +168,9 @@ pub fn carry_out(arguments: Arguments) -> Exit {
     let words = match command {
         Command::Run => return run::run(common.config.as_deref().unwrap_or(default_path())),
         Command::CheckConfig { file } => {
-            return check_config::check(&[file], common.json);
+            return check_config::check(&[file], common.json, Config::load);
         }
-        Command::Filter(command) => return filter::carry_out(command, common.json),
+        Command::Filter(command) => return filter::carry_out(command, &common),
         Command::Demo(arguments) => return demo::show(arguments),
         Command::Status => Words::Status,
         Command::Sync { no_wait, now } => Words::Sync { wait: !no_wait, ignore_window: now },

@@ -5,7 +5,7 @@ mod gateway;
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use super::{
-    ByteRate, ByteSize, Config, Credentials, Network, Period, SignIn,
+    ByteRate, ByteSize, Config, Credentials, Network, Period, SignIn, filter,
     place::leaf,
     report::Severity::{self, Error, Warning},
 };
@@ -37,6 +37,9 @@ const RESERVED_SOURCE_NAME: &str = "import";
 /// What a key of this name takes, for errors of other people's parsers that do not say it.
 pub(super) fn expectation(key: &str) -> &'static str {
     match leaf(key) {
+        "networks" => "a network, such as \"10.1.0.0/16\" or \"fd00:1::/64\"",
+        "from" | "to" => "a date and time, such as \"2027-06-15T08:00\"; a date for holidays",
+        "days_off" | "school_days" => "a date, such as \"2027-05-07\"",
         "listen" => "an address and a port, such as \"0.0.0.0:80\" or \"[::]:80\"",
         "direct" | "bypass" => {
             "a name, such as \"example.org\", or a network, such as \"10.0.0.0/8\""
@@ -63,6 +66,7 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     check_mirror(config, &mut found);
     gateway::check_gateway(config, &mut found);
     check_control(config, &mut found);
+    faults.extend(filter::check(&config.filter));
     faults
 }
 
@@ -367,7 +371,7 @@ fn check_control(config: &Config, found: &mut Found<'_>) {
 }
 
 /// A service starts in `/`: a relative path would be a surprise.
-fn absolute(key: &str, path: &Path, found: &mut Found<'_>) {
+pub(super) fn absolute(key: &str, path: &Path, found: &mut Found<'_>) {
     if !path.is_absolute() {
         let says = format!("`{}` is a relative path", path.display());
         found(key, Error, says, "a path from the root, such as \"/var/lib/preau\"");

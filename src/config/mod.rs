@@ -4,6 +4,7 @@
 
 mod access;
 mod check;
+pub mod filter;
 mod gateway;
 mod https;
 mod place;
@@ -15,10 +16,12 @@ mod units;
 
 use std::{fs::File, io::Read, path::Path};
 
+use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
 pub use self::{
     access::{Access, Attributes, Cas, Oidc, PersonalList, SignIn},
+    filter::Filter,
     gateway::{Gateway, HttpCache, Upstream},
     https::{Acme, Https},
     reload::{Change, changes},
@@ -40,72 +43,102 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 const MAX_STRUCTURAL_ERRORS: usize = 20;
 
 impl Config {
-    /// Reads and checks a file. Warnings come beside the configuration.
+    /// Reads and checks a file, and the files that it names. Warnings come beside the
+    /// configuration.
     pub fn load(path: &Path) -> Result<(Self, Report), ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-        let file = File::open(path).map_err(unreadable)?;
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(ConfigError::TooLarge { path: path.to_owned(), most: MAX_FILE_BYTES });
-        }
         let name = path.display().to_string();
-        match String::from_utf8(bytes) {
-            Ok(text) => Self::parse(&name, &text),
-            Err(error) => {
-                let good = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let mut report = Report::new(&name, &text);
-                report.add(
-                    Severity::Error,
-                    good..good + 1,
-                    "",
-                    "this byte is not UTF-8".into(),
-                    "",
-                );
-                Err(ConfigError::Invalid(report))
-            }
-        }
+        Self::parse_with(&name, &read_text(path)?, |config| filter::read_beside(&mut config.filter))
     }
 
-    /// Checks a text; `name` is what the report calls it.
+    /// Reads and checks a file as far as that can be done on another machine than the box: the
+    /// files that it names are not looked for.
+    pub fn load_alone(path: &Path) -> Result<(Self, Report), ConfigError> {
+        Self::parse(&path.display().to_string(), &read_text(path)?)
+    }
+
+    /// Checks a text; `name` is what the report calls it. Files that it names are not read.
     pub fn parse(name: &str, text: &str) -> Result<(Self, Report), ConfigError> {
-        let mut report = Report::new(name, text);
-        let (tree, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            for error in errors.iter().take(MAX_STRUCTURAL_ERRORS) {
-                let span = error.span().unwrap_or(0..0);
-                report.add(Severity::Error, span, "", error.message().to_owned(), "");
-            }
-            return Err(ConfigError::Invalid(report));
-        }
-        let places = Places::of(&tree);
-        let Some(config) = typed(tree, &places, &mut report) else {
-            return Err(ConfigError::Invalid(report));
-        };
-        for fault in check::check(&config) {
-            report.add(
-                fault.severity,
-                places.span(&fault.key),
-                &fault.key,
-                fault.says,
-                fault.expected,
-            );
-        }
+        Self::parse_with(name, text, |_| Ok(()))
+    }
+
+    /// Checks a text together with what the files that its `[filter]` names hold.
+    pub fn parse_beside(
+        name: &str,
+        text: &str,
+        beside: filter::Beside,
+    ) -> Result<(Self, Report), ConfigError> {
+        Self::parse_with(name, text, |config| {
+            config.filter.beside = beside;
+            Ok(())
+        })
+    }
+
+    fn parse_with(
+        name: &str,
+        text: &str,
+        read: impl FnOnce(&mut Self) -> Result<(), ConfigError>,
+    ) -> Result<(Self, Report), ConfigError> {
+        let (mut config, places, mut report) = parse_typed::<Self>(name, text)?;
+        read(&mut config)?;
+        report.add_faults(check::check(&config), &places);
         if report.has_errors() { Err(ConfigError::Invalid(report)) } else { Ok((config, report)) }
+    }
+}
+
+/// The text of a file, when it is small enough and UTF-8. Blocking.
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(ConfigError::TooLarge { path: path.to_owned(), most: MAX_FILE_BYTES });
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let mut report = Report::new(&path.display().to_string(), &text);
+        let says = "this byte is not UTF-8".into();
+        report.add(Severity::Error, good..good + 1, "", says, "");
+        ConfigError::Invalid(report)
+    })
+}
+
+/// A text with its types, where each key stands in it, and a report to go on with.
+fn parse_typed<T: DeserializeOwned>(
+    name: &str,
+    text: &str,
+) -> Result<(T, Places, Report), ConfigError> {
+    let mut report = Report::new(name, text);
+    let (tree, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        for error in errors.iter().take(MAX_STRUCTURAL_ERRORS) {
+            let span = error.span().unwrap_or(0..0);
+            report.add(Severity::Error, span, "", error.message().to_owned(), "");
+        }
+        return Err(ConfigError::Invalid(report));
+    }
+    let places = Places::of(&tree);
+    match typed(tree, &places, &mut report) {
+        Some(typed) => Ok((typed, places, report)),
+        None => Err(ConfigError::Invalid(report)),
     }
 }
 
 /// Gives the tree its types. serde stops at its first error; the entry at fault is then set aside
 /// and the rest read again, so that one reading shows every wrong key and value.
-fn typed(tree: toml::Spanned<DeTable<'_>>, places: &Places, report: &mut Report) -> Option<Config> {
+fn typed<T: DeserializeOwned>(
+    tree: toml::Spanned<DeTable<'_>>,
+    places: &Places,
+    report: &mut Report,
+) -> Option<T> {
     let whole = tree.span();
     let mut table = tree.into_inner();
     let mut set_aside = Vec::new();
     for _ in 0..MAX_STRUCTURAL_ERRORS {
         let again = toml::Spanned::new(whole.clone(), table.clone());
-        let error = match serde::Deserialize::deserialize(toml::de::Deserializer::from(again)) {
-            Ok(config) => return set_aside.is_empty().then_some(config),
+        let error = match T::deserialize(toml::de::Deserializer::from(again)) {
+            Ok(typed) => return set_aside.is_empty().then_some(typed),
             Err(error) => error,
         };
         let error: toml::de::Error = error;

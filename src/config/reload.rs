@@ -14,8 +14,15 @@ pub struct Change {
 }
 
 /// Sections and keys that rooms take up while they run.
-const LIVE: [&str; 6] =
-    ["catalogue", "mirror", "network.drain", "control.group", "https.certificate", "https.key"];
+const LIVE: [&str; 7] = [
+    "catalogue",
+    "mirror",
+    "filter",
+    "network.drain",
+    "control.group",
+    "https.certificate",
+    "https.key",
+];
 
 impl Config {
     /// This configuration with what a running daemon can take up from `new`.
@@ -29,6 +36,7 @@ impl Config {
             },
             catalogue: new.catalogue.clone(),
             mirror: new.mirror.clone(),
+            filter: new.filter.clone(),
             network: Network { drain: new.network.drain, ..self.network.clone() },
             control: Control { group: new.control.group.clone(), ..self.control.clone() },
             ..self.clone()

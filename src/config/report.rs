@@ -5,6 +5,8 @@ use std::{fmt, io, ops::Range, path::PathBuf};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
 use serde::Serialize;
 
+use super::{check::Fault, place::Places};
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -110,6 +112,14 @@ impl Report {
             expected: expected.to_owned(),
             span: before.len()..span.end.clamp(before.len(), text.len()),
         });
+    }
+
+    /// Takes up what a check found, each fault at its key.
+    pub(super) fn add_faults(&mut self, faults: Vec<Fault>, places: &Places) {
+        for fault in faults {
+            let span = places.span(&fault.key);
+            self.add(fault.severity, span, &fault.key, fault.says, fault.expected);
+        }
     }
 
     /// Is there anything that forbids to start?

@@ -4,6 +4,7 @@
 //! Not here: what a command does. The daemon hands the server its `Commands`.
 
 pub mod client;
+pub mod filtering;
 mod peer;
 pub mod protocol;
 pub mod server;

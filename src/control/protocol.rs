@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::filtering::{FilterAnswer, FilterAsk};
 use crate::{
     access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
@@ -61,6 +62,11 @@ pub enum Command {
     Revoke {
         /// Whose.
         what: Revoke,
+    },
+    /// Ask the filter.
+    Filter {
+        /// What.
+        ask: FilterAsk,
     },
     /// Read the configuration again.
     Reload,
@@ -130,6 +136,8 @@ pub enum Outcome {
         /// Passes, sessions and keys that open nothing any more.
         count: usize,
     },
+    /// Of `Filter`.
+    Filter(FilterAnswer),
     /// Of `Reload`.
     Reload(ReloadReport),
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{holdings, house::House, reload, sync};
+use super::{filtering, holdings, house::House, reload, sync};
 use crate::{
     catalogue::CatalogueError,
     control::{
@@ -67,6 +67,9 @@ impl Commands for Desk {
                     Ok(Outcome::Revoke { count })
                 })
                 .await
+            }
+            Command::Filter { ask } => {
+                blocking(move || filtering::answer(&house, ask).map(Outcome::Filter)).await
             }
             Command::Reload => reload::reload(&house).await.map(Outcome::Reload),
         }

@@ -9,13 +9,14 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{Semaphore, watch};
 
-use super::{DaemonError, secure::Secure};
+use super::{DaemonError, filtering, secure::Secure};
 use crate::{
     access::Access,
     catalogue::Catalogue,
     config::Config,
+    filter::Filter,
     gateway::{
-        self, Gateway, Home, Judge,
+        self, Gateway, Home,
         cache::{self, Bounds, Cache, updates::Rules},
     },
     library::Library,
@@ -38,6 +39,7 @@ pub(super) struct House {
     pub(super) mirror: Arc<Mirror>,
     pub(super) access: Access,
     pub(super) library: Library,
+    pub(super) filter: Filter,
     pub(super) gateway: Gateway,
     /// Its name and certificate, if it has a name.
     pub(super) secure: Option<Secure>,
@@ -75,12 +77,13 @@ impl House {
             catalogue.holdings(),
             mirror.progress(),
         )?;
+        let filter = filtering::open(&config, store.clone())?;
         let gateway = Gateway::new(gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),
             // The library, above, would not have opened without it.
             zone: TimeZone::get(&school.timezone).unwrap_or(TimeZone::UTC),
-            judge: Judge::lenient(),
+            judge: filtering::judge(filter.clone()),
             resolver: None,
             cache: http_cache(&config)?,
         });
@@ -90,6 +93,7 @@ impl House {
             mirror: Arc::new(mirror),
             access,
             library,
+            filter,
             gateway,
             secure,
             started_at: Timestamp::now(),

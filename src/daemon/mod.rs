@@ -5,6 +5,7 @@
 
 mod commands;
 mod error;
+mod filtering;
 mod holdings;
 mod house;
 mod notice;

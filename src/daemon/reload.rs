@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::house::House;
+use jiff::Timestamp;
+
+use super::{filtering, house::House};
 use crate::{
     config::{Change, Config, changes},
     control::{
@@ -64,6 +66,11 @@ fn apply(house: &House) -> Result<ReloadReport, Refusal> {
             .map_err(|error| Refusal::new(Fault::Config, error))?;
     }
     house.mirror.reconfigure(&next.mirror);
+    let now = Timestamp::now();
+    if next.filter != old.filter {
+        house.filter.replace_policy(next.filter.merged(), now);
+    }
+    house.filter.look_for_lists(&filtering::lists_folder(&next), now);
     house.set_config(next);
     let keys = |changes: Vec<Change>| changes.into_iter().map(|change| change.key).collect();
     let (applied, waiting_for_restart): (Vec<String>, Vec<String>) = (keys(live), keys(waiting));

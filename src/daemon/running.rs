@@ -102,6 +102,11 @@ impl Tasks {
             let library = library.clone();
             async move { library.run(token).await }
         });
+        let filter = house.filter.clone();
+        tasks.supervised("filter", move |token| {
+            let filter = filter.clone();
+            async move { filter.run(token).await }
+        });
         let scrubbed = house.clone();
         tasks.supervised("scrub", move |token| scrub::run(scrubbed.clone(), token));
         let (desk, group) = (tasks.desk(&house), house.group.subscribe());

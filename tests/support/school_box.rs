@@ -107,6 +107,13 @@ impl SchoolBox {
         started
     }
 
+    /// Stops it and starts it again, on the same folder and address.
+    pub fn restart(&mut self) {
+        end(&mut self.child);
+        self.child = run(self.folder.path());
+        self.await_pages();
+    }
+
     fn await_pages(&mut self) {
         until("the daemon's pages", || {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -156,10 +163,14 @@ fn run(folder: &Path) -> Child {
         .unwrap()
 }
 
+fn end(child: &mut Child) {
+    let id = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let _ = signal::kill(id, signal::Signal::SIGTERM);
+    let _ = child.wait();
+}
+
 impl Drop for SchoolBox {
     fn drop(&mut self) {
-        let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        let _ = signal::kill(id, signal::Signal::SIGTERM);
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }

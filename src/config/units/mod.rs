@@ -25,7 +25,7 @@ impl BadUnit {
     /// Characters of a wrong text that are repeated to its author.
     const SHOWN_CHARS: usize = 60;
 
-    fn new(found: &str, expected: &'static str) -> Self {
+    pub(in crate::config) fn new(found: &str, expected: &'static str) -> Self {
         Self { found: found.chars().take(Self::SHOWN_CHARS).collect(), expected }
     }
 }
@@ -55,4 +55,4 @@ macro_rules! as_text {
         }
     };
 }
-use as_text;
+pub(in crate::config) use as_text;

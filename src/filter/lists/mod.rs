@@ -19,6 +19,7 @@ mod visible;
 
 use std::{collections::HashMap, fmt, net::IpAddr};
 
+pub(super) use self::visible::path_text;
 pub use self::{
     about::{About, Purpose},
     build::Builder,

@@ -10,7 +10,7 @@ use crate::filter::{
 };
 
 /// Bytes of a URL that are looked at. What stands behind is not.
-pub(super) const MAX_URL_BYTES: usize = 8 * 1024;
+pub(in crate::filter) const MAX_URL_BYTES: usize = 8 * 1024;
 /// Prefixes of hosts that a URL rule leaves out, before any digits and a dot.
 const USUAL_FIRST_LABELS: [&[u8]; 3] = [b"www", b"web", b"ftp"];
 
@@ -61,7 +61,7 @@ pub(super) fn host_text(host: &Host) -> Text<{ crate::filter::host::MAX_NAME_BYT
 }
 
 /// A path and query as rules hold it.
-pub(super) fn path_text(path: &[u8]) -> Text<MAX_URL_BYTES> {
+pub(in crate::filter) fn path_text(path: &[u8]) -> Text<MAX_URL_BYTES> {
     let mut text = Text::new();
     text.path(path);
     text
@@ -75,7 +75,7 @@ pub(super) fn without_www(host: &[u8]) -> Option<&[u8]> {
 }
 
 /// Bytes in place; those that do not fit are left out.
-pub(super) struct Text<const N: usize> {
+pub(in crate::filter) struct Text<const N: usize> {
     bytes: [u8; N],
     length: usize,
 }
@@ -85,7 +85,7 @@ impl<const N: usize> Text<N> {
         Self { bytes: [0; N], length: 0 }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::filter) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
