@@ -1,9 +1,14 @@
 //! System updates: kept by slices under a name without their signature, and never two versions
 //! mixed.
 
-#![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may; these have functions beside their tests"
+)]
 
 mod cache_support;
+mod gateway_support;
 mod support;
 
 use std::{fs, path::Path, sync::Arc};
@@ -13,7 +18,13 @@ use cache_support::{
     nginx::{self, Nginx},
     options,
 };
+use preau::{
+    config,
+    gateway::{cache::Cache, cache_host::WithCacheHost},
+    net::{body::Body, serve},
+};
 use support::{http, wire::Wire};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const MIB: usize = 1 << 20;
 const HOST: &str = "tlu.dl.delivery.mp.microsoft.com";
@@ -152,4 +163,51 @@ fn what_may_not_be_stored_comes_as_it_was_asked_for() {
     assert_eq!((part.status, part.body), (206, whole[2_000_000..2_000_010].to_vec()));
     let page = get(&school.proxy, "/x.cab", "");
     assert!(page.status == 200 && page.body == whole);
+}
+
+/// The library, as far as this test goes.
+#[derive(Clone)]
+struct Library;
+
+impl serve::Handler for Library {
+    async fn answer(&self, _: ::http::Request<hyper::body::Incoming>) -> ::http::Response<Body> {
+        serve::plain(::http::StatusCode::OK, "the library\n")
+    }
+}
+
+#[test]
+fn the_box_is_a_cache_host_at_the_library_s_address_for_listed_origins_alone() {
+    if !nginx::found() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Nginx::start("add_header Cache-Control max-age=600;");
+    let whole = bytes(7, 3 * MIB);
+    publish(origin.root(), "x.esd", &whole);
+    // Its names lead to the origin, as through the académie's proxy.
+    let upstream =
+        config::Upstream { proxy: origin.address.to_string().parse().unwrap(), bypass: Vec::new() };
+    let settings = config::Gateway { upstream: Some(upstream), ..gateway_support::settings(&[80]) };
+    let cache = Cache::new(options(&folder.path().join("cache")));
+    let proxy = gateway_support::Proxy::caching(settings, cache);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let library = listener.local_addr().unwrap();
+    let handler = WithCacheHost::new(Library, Some(proxy.gateway.clone()));
+    let places = Arc::new(tokio::sync::Semaphore::new(100));
+    let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+    runtime.spawn(serve::serve(listener, handler, places, tracker, token));
+    let named = "cacheHostOrigin=au.download.windowsupdate.com";
+    for address in [library, proxy.address] {
+        let path = format!("/x.esd?P1=1&{named}");
+        let part = http::get(address, &path, "Range: bytes=1048576-1048585\r\n");
+        assert!(part.status == 206 && part.body == whole[MIB..MIB + 10], "{}", part.head);
+        let evil = http::get(address, "/x.esd?cacheHostOrigin=example.org", "");
+        assert_eq!(evil.status, 403, "{}", evil.head);
+    }
+    assert_eq!(http::get(library, "/x.esd", "").text(), "the library\n");
+    let asked = origin.asked();
+    assert!(asked.iter().all(|line| line.contains("/x.esd?P1=1 206")), "{asked:?}");
+    let first = asked.iter().filter(|line| line.ends_with("bytes=1048576-2097151")).count();
+    assert_eq!(first, 1, "both doors share what is kept: {asked:?}");
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -69,11 +70,23 @@ pub fn pages(address: SocketAddr, path: &str, seconds: u32) -> Result<f64> {
 
 /// The same, with this header field instead.
 pub fn pages_with(address: SocketAddr, path: &str, seconds: u32, field: &str) -> Result<f64> {
-    let output = Command::new("wrk")
-        .args(["-t1", "-c32", &format!("-d{seconds}s"), "-H", field])
-        .arg(format!("http://{address}{path}"))
-        .output()
-        .context("starting wrk")?;
+    let mut wrk = Command::new("wrk");
+    wrk.args(["-t1", "-c32", &format!("-d{seconds}s"), "-H", field]);
+    rate(wrk.arg(format!("http://{address}{path}")))
+}
+
+/// Requests a second that `wrk` gets of `url` through a proxy; fails on any error answer.
+pub fn through(proxy: SocketAddr, url: &str, seconds: u32, folder: &Path) -> Result<f64> {
+    // wrk knows no proxies, but lets a script write the request's target.
+    let script = folder.join("through.lua");
+    std::fs::write(&script, format!("wrk.path = \"{url}\"\n"))?;
+    let mut wrk = Command::new("wrk");
+    wrk.args(["-t1", "-c32", &format!("-d{seconds}s"), "-s"]).arg(script);
+    rate(wrk.arg(format!("http://{proxy}/")))
+}
+
+fn rate(wrk: &mut Command) -> Result<f64> {
+    let output = wrk.output().context("starting wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "wrk failed: {text}");
     ensure!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "wrk saw errors: {text}");

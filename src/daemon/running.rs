@@ -14,7 +14,7 @@ use super::{
 use crate::{
     catalogue::Holdings,
     control::{protocol::SourceLine, server, socket::SocketFile},
-    gateway::{Door, pac::WithPac},
+    gateway::{Door, cache_host::WithCacheHost, pac::WithPac},
     mirror::Progress,
     net::{
         front::{Named, Upgrade},
@@ -120,15 +120,21 @@ impl Tasks {
         tasks.supervised("renewal", move |token| secure::renew(renewed.clone(), token));
         let proxy_addresses = proxy.iter().filter_map(|one| one.local_addr().ok()).collect();
         let pac = (!proxy.is_empty()).then(|| house.gateway.pac());
+        let carries = ![&proxy, &plain, &tls].iter().all(|sockets| sockets.is_empty());
+        let fetching = carries.then(|| house.gateway.clone());
         tasks.carry([(Door::Proxy, proxy), (Door::Plain, plain), (Door::Tls, tls)], &house);
         let places = Arc::new(Semaphore::new(house.config().network.max_connections));
         let mut https_addresses = Vec::new();
         match https {
-            None => tasks.lend(listeners, &WithPac::new(house.library.clone(), pac), &places),
+            None => {
+                let pages = WithPac::new(house.library.clone(), pac);
+                tasks.lend(listeners, &WithCacheHost::new(pages, fetching), &places);
+            }
             Some(BoundHttps { listeners: secured, tls, origin, certificates }) => {
                 https_addresses.extend(secured.iter().filter_map(|one| one.local_addr().ok()));
                 let upgrade = Upgrade::new(origin.clone(), certificates);
-                tasks.lend(listeners, &WithPac::new(upgrade, pac), &places);
+                let pages = WithPac::new(upgrade, pac);
+                tasks.lend(listeners, &WithCacheHost::new(pages, fetching), &places);
                 let named = Named::new(house.library.clone(), origin);
                 for listener in secured {
                     let (tls, named, places) = (tls.clone(), named.clone(), places.clone());

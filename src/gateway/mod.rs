@@ -6,6 +6,7 @@
 mod asked;
 mod body;
 pub mod cache;
+pub mod cache_host;
 mod cached;
 mod clock;
 mod connect;
@@ -37,6 +38,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{
     asked::{Asked, BadTarget, Host},
     cache::Cache,
+    cache_host::Led,
     dial::Resolver,
     home::Home,
     judged::{Denial, Judge, Ruling, Who},
@@ -176,7 +178,11 @@ impl Gateway {
         if *request.method() == Method::CONNECT {
             Box::pin(connect::answer(self, request, seat, token)).await
         } else if request.uri().authority().is_none() {
-            own_pages::answer(&self.shared, &request, &seat)
+            match cache_host::lead(self, &mut request) {
+                Led::Elsewhere => own_pages::answer(&self.shared, &request, &seat),
+                Led::Refused => cache_host::refused(),
+                Led::ToOrigin => Box::pin(forward::answer(self, request, seat, token)).await,
+            }
         } else {
             Box::pin(forward::answer(self, request, seat, token)).await
         }

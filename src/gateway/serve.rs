@@ -73,6 +73,18 @@ pub struct Seat {
     _place: OwnedSemaphorePermit,
 }
 
+impl Seat {
+    /// For one request that came by another of the box's doors; `None` when there is no place left.
+    pub fn for_one(gateway: &Gateway, device: IpAddr) -> Option<Arc<Self>> {
+        let shared = &gateway.shared;
+        let guest = shared.guests.admit(device, shared.places.available_permits())?;
+        let place = shared.places.clone().try_acquire_owned().ok()?;
+        let local = own_address_toward(device).unwrap_or(device).to_canonical();
+        let (device, original) = (device.to_canonical(), None);
+        Some(Arc::new(Self { device, local, original, _guest: guest, _place: place }))
+    }
+}
+
 pub async fn accept(gateway: Gateway, listener: TcpListener, door: Door, token: CancellationToken) {
     loop {
         let place = tokio::select! {

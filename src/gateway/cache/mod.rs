@@ -181,6 +181,11 @@ impl Cache {
         Usage { memory_bytes, memory_count, disk_bytes, disk_count }
     }
 
+    /// Its rules for system updates.
+    pub fn rules(&self) -> &Rules {
+        &self.shared.rules
+    }
+
     /// Gives so many bytes of the disk back, those used longest ago first. *Blocks.*
     pub fn give_back(&self, bytes: u64) {
         let gone = self.shared.index.give_back(bytes);
