@@ -61,7 +61,7 @@ fn allowed() -> bool {
 }
 
 impl World {
-    fn new(gateway: &str) -> Self {
+    fn new(policy: &str) -> Self {
         let (device, carrier, internet) = (Host::new("device"), Host::new("box"), Host::new("net"));
         netns::join((&device, "eth0", "10.77.0.2/24"), (&carrier, "lan0", "10.77.0.1/24"));
         netns::join((&carrier, "wan0", "45.12.0.1/24"), (&internet, "eth0", "45.12.0.2/24"));
@@ -82,7 +82,7 @@ impl World {
         fs::write(folder.path().join("authority.crt"), authority.pem()).unwrap();
         let running = [
             origins(&internet, folder.path()),
-            firewall_and_daemon(&carrier, folder.path(), gateway),
+            firewall_and_daemon(&carrier, folder.path(), policy),
         ];
         let authority = authority.pem();
         let world = Self {
@@ -169,7 +169,7 @@ fn origins(internet: &Host, folder: &Path) -> Running {
 }
 
 /// As `systemd/preau-nft.service` and the sockets' units do it.
-fn firewall_and_daemon(carrier: &Host, folder: &Path, gateway: &str) -> Running {
+fn firewall_and_daemon(carrier: &Host, folder: &Path, policy: &str) -> Running {
     let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/config/nftables/preau.nft");
     let loaded = carrier.command("nft").args(["-f", rules]).output().unwrap();
     assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
@@ -184,8 +184,8 @@ fn firewall_and_daemon(carrier: &Host, folder: &Path, gateway: &str) -> Running 
          [network]\nlisten = [\"{BOX}:80\"]\n\
          [store]\npath = \"{at}/data\"\nreserve = \"10 MB\"\n\
          [control]\nsocket = \"{at}/control.sock\"\n\
-         [gateway]\nconnect_timeout = \"2s\"\n{gateway}\n\
-         [gateway.transparent]\nhttp = [\"0.0.0.0:3129\"]\ntls = [\"0.0.0.0:3130\"]\n"
+         [gateway]\nconnect_timeout = \"2s\"\n\
+         [gateway.transparent]\nhttp = [\"0.0.0.0:3129\"]\ntls = [\"0.0.0.0:3130\"]\n{policy}"
     );
     fs::write(folder.join("preau.toml"), settings).unwrap();
     let log = fs::File::create(folder.join("preau.log")).unwrap();
@@ -266,4 +266,71 @@ fn no_other_way_leads_out() {
     for port in [3129, 3130] {
         assert!(world.reach(&format!("{BOX}:{port}")).is_err(), "{port}");
     }
+}
+
+/// No site of that name, and no site by its bare address.
+const POLICY: &str = r#"
+[[filter.profiles]]
+name = "eleves"
+networks = ["10.77.0.0/24"]
+[[filter.rules]]
+name = "interdit d'essai"
+sites = ["bad.example"]
+[[filter.rules]]
+name = "adresses nues"
+sites = ["0.0.0.0/0", "::/0"]
+"#;
+
+#[test]
+fn a_refused_site_is_refused_by_name_whatever_the_way() {
+    if !allowed() {
+        return;
+    }
+    let world = World::new(POLICY);
+    let clear = world.ask(&format!("{BAD}:80"), "bad.example");
+    assert!(clear.starts_with("HTTP/1.1 403") && clear.contains("interdit d"), "{clear}");
+    let alert = world.ask_tls(&format!("{BAD}:443"), "bad.example").unwrap_err();
+    assert!(alert.to_string().contains("AccessDenied"), "{alert}");
+    for host in ["BAD.Example.", "sub.bad.example", BAD, "0x2d0c0003", "757858307"] {
+        let said = world.ask(&format!("{BAD}:80"), host);
+        assert!(said.starts_with("HTTP/1.1 403"), "{host}: {said}");
+        let behind = world.ask(&format!("{GOOD}:80"), host);
+        assert!(behind.starts_with("HTTP/1.1 403"), "{host}: {behind}");
+    }
+    // Sent to an address that may be reached, the refused name is still refused.
+    assert!(world.ask_tls(&format!("{GOOD}:443"), "bad.example").is_err());
+    let good = world.ask_tls(&format!("{GOOD}:443"), "good.example").unwrap();
+    assert_eq!(good, "this is good for 45.12.0.1\n");
+}
+
+#[test]
+#[ignore = "needs Chromium: scripts/test runs it"]
+fn chromium_with_nothing_configured_is_filtered_by_name() {
+    if !allowed() || !support::browser::present() {
+        return;
+    }
+    let world = World::new(POLICY);
+    let profile = world.folder.path().join("chromium");
+    let page = |address: &str| {
+        let mut command = world.device.command("chromium");
+        // The test's authority is no browser's: only there is the certificate not looked at; curl
+        // above sees that it is the origin's own.
+        let output = command
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+            .args(["--disable-background-networking", "--disable-component-update"])
+            .args(["--disable-sync", "--ignore-certificate-errors", "--enable-quic"])
+            .args(["--origin-to-force-quic-on=good.example:443", "--timeout=20000"])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .args(["--dump-dom", address])
+            .stderr(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let good = page("https://good.example/");
+    assert!(good.contains("this is good for 45.12.0.1"), "QUIC gave way to TCP: {good}");
+    let clear = page("http://bad.example/");
+    assert!(clear.contains("interdit d"), "the refusal's page: {clear}");
+    let secure = page("https://bad.example/");
+    assert!(!secure.contains("this is bad") && secure.contains("ERR_"), "{secure}");
 }
