@@ -115,9 +115,13 @@ fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> 
     sync_data(&file, path)
 }
 
-/// The folder a file of the store is in.
+/// The folder a file is in.
 pub fn parent(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("/"))
+    match path.parent() {
+        // A bare name, of the working folder.
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        parent => parent.unwrap_or(Path::new("/")),
+    }
 }
 
 /// The files of a folder; none when it is absent.

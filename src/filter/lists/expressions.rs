@@ -114,10 +114,15 @@ impl Expressions {
         sides
     }
 
-    /// The first expression on `subject` that matches.
-    pub(super) fn first(&self, subject: Subject, text: &[u8]) -> Option<&str> {
-        let matching = |(regex, _, written): &&(Regex, Category, Written)| {
-            written.subject == subject && regex.is_match(text)
+    /// The first expression of `categories` on `subject` that matches.
+    pub(super) fn first(
+        &self,
+        subject: Subject,
+        text: &[u8],
+        categories: CategorySet,
+    ) -> Option<&str> {
+        let matching = |(regex, category, written): &&(Regex, Category, Written)| {
+            written.subject == subject && categories.contains(*category) && regex.is_match(text)
         };
         self.all.iter().find(matching).map(|(_, _, written)| written.source.as_str())
     }

@@ -158,3 +158,131 @@ fn open(path: &Path) -> Result<File, SourceError> {
     let file = File::options().read(true).custom_flags(flags).open(path);
     file.map_err(SourceError::at(path))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::{super::super::Format, *};
+    use crate::filter::{host::Host, target::Target};
+
+    fn source(path: &Path) -> Source {
+        Source { format: Format::Ut1, category: None, path: path.to_owned(), date: None }
+    }
+
+    fn write(path: &Path, text: &[u8]) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// A tree with what the real ones have: links, pieces, empty files, files of no use.
+    fn tree(root: &Path) {
+        write(&root.join("adult/domains.0"), b"one.example\ntwo.exa");
+        write(&root.join("adult/domains.1"), b"mple\nthree.example\n1.2.3.4\n.dot.example\n");
+        write(&root.join("adult/domains.2"), b"xxx\nbad..name\nlast.example");
+        write(&root.join("adult/expressions"), b"");
+        write(&root.join("adult/very_restrictive_expression"), b"(teen)");
+        write(&root.join("adult/usage"), b"black\nadult\nporn\n");
+        write(&root.join("bank/domains"), b"bank.example\n");
+        write(&root.join("bank/usage"), b"white\nblack\n");
+        write(&root.join("empty/usage"), b"black\n");
+        write(&root.join("README"), b"read me");
+        write(&root.join("global_usage"), b"NAME: adult");
+        symlink("adult", root.join("porn")).unwrap();
+        symlink("/etc", root.join("etc")).unwrap();
+        symlink("../outside", root.join("out")).unwrap();
+        symlink("nowhere", root.join("broken")).unwrap();
+        symlink("/etc/passwd", root.join("bank/urls")).unwrap();
+    }
+
+    fn check(builder: Builder, notes: &Notes) {
+        assert_eq!(notes.count, 3, "{notes:?}");
+        let (lists, _) = builder.finish().unwrap();
+        let mut names: Vec<_> = lists.categories().map(|(_, about)| about.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["adult", "bank"]);
+        assert_eq!(lists.category("porn"), lists.category("adult"));
+        assert_eq!(lists.category("etc"), None);
+        let adult = lists.about(lists.category("adult").unwrap()).unwrap();
+        assert_eq!((adult.rules.names, adult.rules.addresses, adult.bad), (6, 1, 1));
+        assert_eq!(adult.rules.expressions, 0);
+        assert_eq!(adult.tags, ["adult", "porn"]);
+        assert!(adult.date.is_some());
+        let bank = lists.about(lists.category("bank").unwrap()).unwrap();
+        assert_eq!((bank.purpose, bank.rules.urls), (Purpose::WhiteOrBlack, 0));
+        for name in ["two.example", "three.example", "last.example", "a.xxx", "dot.example"] {
+            let host = Host::parse(name).unwrap();
+            let mut found = false;
+            lists.matches(&Target::of_host(&host, 443), &mut |_| {
+                found = true;
+                true
+            });
+            assert!(found, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_tree_is_read_with_its_links_and_pieces_and_nothing_outside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        tree(&folder.path().join("blacklists"));
+        for path in [folder.path().to_owned(), folder.path().join("blacklists")] {
+            let mut builder = Builder::default();
+            let notes = source(&path).read(&mut builder, &mut |_| ()).unwrap();
+            check(builder, &notes);
+        }
+    }
+
+    #[test]
+    fn an_archive_gives_what_the_tree_gives() {
+        let folder = tempfile::tempdir().unwrap();
+        tree(&folder.path().join("blacklists"));
+        let path = folder.path().join("lists.tar.gz");
+        let file = File::create(&path).unwrap();
+        let packer = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        let mut archive = tar::Builder::new(packer);
+        archive.follow_symlinks(false);
+        let root = folder.path().join("blacklists");
+        for entry in entries(&root).unwrap() {
+            let name = Path::new("mirror-main/blacklists").join(entry.file_name().unwrap());
+            if fs::symlink_metadata(&entry).unwrap().is_dir() {
+                for file in entries(&entry).unwrap() {
+                    let name = name.join(file.file_name().unwrap());
+                    archive.append_path_with_name(&file, name).unwrap();
+                }
+            } else {
+                archive.append_path_with_name(&entry, name).unwrap();
+            }
+        }
+        archive.into_inner().unwrap().finish().unwrap();
+        let mut builder = Builder::default();
+        let mut notes = source(&path).read(&mut builder, &mut |_| ()).unwrap();
+        // The link that stands for a file is one more here.
+        notes.count -= 1;
+        check(builder, &notes);
+    }
+
+    #[test]
+    fn a_missing_piece_is_told_and_the_rest_is_not_guessed() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("adult/domains.0"), b"one.example\n");
+        write(&folder.path().join("adult/domains.2"), b"two.example\n");
+        let mut builder = Builder::default();
+        source(folder.path()).read(&mut builder, &mut |_| ()).unwrap();
+        let category = builder.known("adult").unwrap();
+        let about = builder.about(category).unwrap();
+        assert_eq!((about.rules.names, about.bad), (1, 1));
+    }
+
+    #[test]
+    fn what_holds_no_category_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |path: &Path| source(path).read(&mut Builder::default(), &mut |_| ());
+        assert!(matches!(read(folder.path()), Err(SourceError::NothingFound(_))));
+        let none = folder.path().join("none.tar.gz");
+        assert!(matches!(read(&none), Err(SourceError::Unreadable { .. })));
+        fs::write(&none, b"no archive at all").unwrap();
+        assert!(read(&none).is_err());
+        fs::write(&none, [0x1f, 0x8b, 8, 0]).unwrap();
+        assert!(read(&none).is_err());
+    }
+}
