@@ -6,7 +6,7 @@
 
 mod literal;
 
-use std::{borrow::Cow, fmt, net::IpAddr};
+use std::{fmt, net::IpAddr};
 
 use idna::AsciiDenyList;
 
@@ -58,15 +58,22 @@ pub enum Host {
 impl Host {
     /// Reads a host without port or userinfo. Allocates only when it is not ASCII.
     pub fn parse(text: &str) -> Result<Self, BadHost> {
+        // Nearly all are plain. What is refused here may yet be another spelling.
+        match Self::of_ascii(text.as_bytes()) {
+            Err(BadHost::BadCharacter | BadHost::TooLong | BadHost::BadLabel) => {
+                Self::of_spelling(text)
+            }
+            host => host,
+        }
+    }
+
+    fn of_spelling(text: &str) -> Result<Self, BadHost> {
         if text.starts_with('[') {
             return literal::ipv6(text).map(Self::Address).ok_or(BadHost::BadIpv6);
         }
         // Outside a URL, addresses stand without brackets.
         if text.contains(':') {
             return literal::bare_ipv6(text).map(Self::Address).ok_or(BadHost::BadCharacter);
-        }
-        if text.bytes().all(|byte| byte.is_ascii() && byte != b'%') {
-            return Self::of_ascii(text.as_bytes());
         }
         if text.len() > MAX_SPELLING_BYTES {
             return Err(BadHost::TooLong);
@@ -78,8 +85,7 @@ impl Host {
         }
         // "Domain to ASCII" of WHATWG URL §3.3, not strict.
         match idna::domain_to_ascii_cow(decoded, AsciiDenyList::URL) {
-            Ok(Cow::Borrowed(name)) => Self::of_ascii(name.as_bytes()),
-            Ok(Cow::Owned(name)) => Self::of_ascii(name.as_bytes()),
+            Ok(name) => Self::of_ascii(name.as_bytes()),
             Err(_) => Err(BadHost::BadIdn),
         }
     }
@@ -137,24 +143,25 @@ impl Name {
         let mut bytes = [0; MAX_NAME_BYTES];
         let copy = bytes.get_mut(..text.len()).ok_or(BadHost::TooLong)?;
         let mut label = 0;
+        let mut good = true;
         for (to, from) in copy.iter_mut().zip(text) {
-            if *from == b'.' {
-                if label == 0 {
+            let byte = FORMS[usize::from(*from)];
+            good &= byte != FORBIDDEN;
+            if byte == b'.' {
+                if label == 0 || label > MAX_LABEL_BYTES {
                     return Err(BadHost::BadLabel);
                 }
                 label = 0;
-            } else if is_forbidden(*from) {
-                return Err(BadHost::BadCharacter);
             } else {
                 label += 1;
-                if label > MAX_LABEL_BYTES {
-                    return Err(BadHost::BadLabel);
-                }
             }
-            *to = from.to_ascii_lowercase();
+            *to = byte;
         }
-        if label == 0 {
+        if label == 0 || label > MAX_LABEL_BYTES {
             return Err(BadHost::BadLabel);
+        }
+        if !good {
+            return Err(BadHost::BadCharacter);
         }
         Ok(Self { bytes, length })
     }
@@ -213,9 +220,26 @@ impl fmt::Display for Name {
     }
 }
 
-/// "Forbidden domain code point", WHATWG URL §3.1.
-fn is_forbidden(byte: u8) -> bool {
-    byte <= b' ' || byte == 0x7f || b"#%/:<>?@[\\]^|".contains(&byte)
+/// In [`FORMS`], of bytes that no name holds.
+const FORBIDDEN: u8 = 0;
+
+/// Each byte as it stands in a name.
+const FORMS: [u8; 256] = {
+    let mut forms = [FORBIDDEN; 256];
+    let mut byte = b'!';
+    // All above 0x7e are control or no ASCII.
+    while byte < 0x7f {
+        if !is_forbidden(byte) {
+            forms[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    forms
+};
+
+/// Of those that print: "forbidden domain code point", WHATWG URL §3.1.
+const fn is_forbidden(byte: u8) -> bool {
+    matches!(byte, b'#' | b'%' | b'/' | b':' | b'<' | b'>' | b'?' | b'@' | b'['..=b'^' | b'|')
 }
 
 /// Replaces `%41` by `A`; a `%` that stands before anything else stays, to be refused.

@@ -8,8 +8,6 @@ use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher13;
 
-use crate::filter::host::Name;
-
 /// What is fingerprinted; each kind begins with its own byte.
 const NAME: &[u8] = &[0];
 const CHILD: &[u8] = &[1];
@@ -76,25 +74,6 @@ impl Key {
         let mut hasher = self.begin(URL_HOST);
         hasher.write(host);
         hasher.finish()
-    }
-}
-
-/// The last labels of a name in one step each, for names that are judged.
-pub(super) struct Suffixes {
-    pub(super) fingerprints: [u64; crate::filter::host::MAX_LABELS],
-    pub(super) count: usize,
-}
-
-impl Suffixes {
-    pub(super) fn of(key: Key, name: &Name) -> Self {
-        let mut all = Self { fingerprints: [0; crate::filter::host::MAX_LABELS], count: 0 };
-        key.suffixes(name.as_bytes(), |fingerprint, _| {
-            if let Some(place) = all.fingerprints.get_mut(all.count) {
-                *place = fingerprint;
-                all.count += 1;
-            }
-        });
-        all
     }
 }
 

@@ -60,6 +60,22 @@ impl Table {
 
     /// The value of a fingerprint.
     pub(super) fn get(&self, fingerprint: u64) -> Option<u32> {
+        self.get_from(fingerprint, self.first_slot(fingerprint))
+    }
+
+    /// The first slot of a fingerprint's bucket. To ask for several of them before
+    /// [`Self::get_from`] has their memory fetched together.
+    pub(super) fn first_slot(&self, fingerprint: u64) -> u64 {
+        let bucket = self.buckets.get(quotient(fingerprint, self.buckets.len()));
+        bucket.map_or(0, |Bucket(slots)| slots[0])
+    }
+
+    /// The value of a fingerprint whose [`Self::first_slot`] is known.
+    pub(super) fn get_from(&self, fingerprint: u64, first: u64) -> Option<u32> {
+        // Slots are filled in order: a bucket without a first entry has none.
+        if first == 0 {
+            return None;
+        }
         let sought = remainder(fingerprint);
         let mut number = quotient(fingerprint, self.buckets.len());
         for _ in 0..MAX_PROBES {
@@ -67,9 +83,8 @@ impl Table {
             let mut found = 0;
             for slot in slots {
                 // Without a branch for each: no fingerprint stands twice in a bucket.
-                let here = slot & !SPILLED;
-                let alike = here >> REMAINDER_SHIFT == sought;
-                found |= if alike { here & u64::from(MAX_VALUE) } else { 0 };
+                let alike = slot >> REMAINDER_SHIFT == sought;
+                found |= if alike { slot & u64::from(MAX_VALUE) } else { 0 };
             }
             if found != 0 {
                 return u32::try_from(found).ok();
