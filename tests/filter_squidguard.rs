@@ -17,10 +17,6 @@ use std::{
     path::Path,
 };
 
-use squidguard_support::{
-    SquidGuard,
-    addresses::{Addresses, Listed, Own},
-};
 use preau::filter::{
     category::CategorySet,
     lists::{
@@ -28,6 +24,10 @@ use preau::filter::{
         formats::{Format, Source},
     },
     target::Typed,
+};
+use squidguard_support::{
+    SquidGuard,
+    addresses::{Addresses, Listed, Own},
 };
 
 /// Addresses that are compared.
