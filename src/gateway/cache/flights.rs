@@ -110,3 +110,40 @@ pub async fn landing(mut flight: watch::Receiver<Option<Landed>>) -> Landed {
         Err(_) => Landed::Alone,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
+
+    #[tokio::test]
+    async fn the_first_leads_and_the_others_hear_of_it() {
+        let flights = Flights::default();
+        let Boarding::Lead(lead) = flights.board("a", NOW) else { panic!("the first leads") };
+        let Boarding::Wait(waits) = flights.board("a", NOW) else { panic!("the second waits") };
+        assert!(matches!(flights.board("b", NOW), Boarding::Lead(_)));
+        lead.land(Landed::Stored, NOW);
+        assert_eq!(landing(waits).await, Landed::Stored);
+        assert!(matches!(flights.board("a", NOW), Boarding::Lead(_)));
+    }
+
+    #[tokio::test]
+    async fn a_leader_that_is_lost_leaves_the_others_to_themselves() {
+        let flights = Flights::default();
+        let Boarding::Lead(lead) = flights.board("a", NOW) else { panic!("the first leads") };
+        let Boarding::Wait(waits) = flights.board("a", NOW) else { panic!("the second waits") };
+        drop(lead);
+        assert_eq!(landing(waits).await, Landed::Alone);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_is_not_shared_until_it_is_forgotten() {
+        let flights = Flights::default();
+        let Boarding::Lead(lead) = flights.board("a", NOW) else { panic!("the first leads") };
+        lead.land(Landed::Alone, NOW);
+        assert!(matches!(flights.board("a", NOW), Boarding::Alone));
+        let later = NOW.checked_add(UNSHARED_FOR).unwrap();
+        assert!(matches!(flights.board("a", later), Boarding::Lead(_)));
+    }
+}

@@ -301,3 +301,93 @@ impl Index {
         [&inner.memory, &inner.disk].map(|shelf| (shelf.bytes, shelf.recent.len()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, StatusCode};
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::gateway::cache::{
+        content::Content,
+        head::{Head, Times},
+        vary::Selecting,
+    };
+
+    const KIB: u64 = 1024;
+
+    fn index(bytes: u64, count: usize) -> Index {
+        Index::new(Bounds { bytes, count }, Bounds { bytes, count })
+    }
+
+    fn named(name: &str, foo: &'static str) -> (Arc<Entry>, HeaderMap) {
+        let now = Timestamp::constant(1_700_000_000, 0);
+        let request = HeaderMap::from_iter([(
+            http::HeaderName::from_static("foo"),
+            HeaderValue::from_static(foo),
+        )]);
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::VARY, HeaderValue::from_static("foo"));
+        let selecting = Selecting::of(&headers, &request).unwrap();
+        let head = Head::new(StatusCode::OK, headers, Times { asked: now, answered: now });
+        let key = Key::kept(&format!("http://a:80/{name}")).unwrap();
+        (Entry::new(key, selecting, head, Content::new(Some(0), false)), request)
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_makes_room() {
+        let index = index(10 * KIB, 100);
+        let (a, request) = named("a", "1");
+        let (b, _) = named("b", "1");
+        let (c, _) = named("c", "1");
+        assert!(index.insert(&a, Place::Memory, 3 * KIB).fits);
+        assert!(index.insert(&b, Place::Memory, 3 * KIB).fits);
+        assert!(index.find(&a.key, &request).entry.is_some(), "used: it stays");
+        let room = index.insert(&c, Place::Memory, 3 * KIB);
+        assert!(room.fits && room.gone.len() == 1 && room.gone[0].id == b.id && b.is_dropped());
+        let (huge, _) = named("huge", "1");
+        let room = index.insert(&huge, Place::Memory, 10 * KIB);
+        assert!(!room.fits && room.gone.is_empty(), "what can never fit makes nobody leave");
+        assert_eq!(index.usage()[0], (8 * KIB, 2));
+    }
+
+    #[test]
+    fn an_entry_never_makes_room_for_itself() {
+        let index = index(10 * KIB, 100);
+        let (a, _) = named("a", "1");
+        assert!(index.insert(&a, Place::Disk, KIB).fits);
+        assert!(index.grow(&a, Place::Disk, 7 * KIB).fits);
+        assert!(!index.grow(&a, Place::Disk, 2 * KIB).fits && !a.is_dropped());
+        index.shrink(&a, Place::Disk, 4 * KIB);
+        assert_eq!(index.usage()[1], (5 * KIB, 1));
+        assert!(index.remove(&a) && !index.remove(&a));
+        assert_eq!(index.usage()[1], (0, 0));
+    }
+
+    #[test]
+    fn variants_of_one_address_are_few_and_each_replaces_its_like() {
+        let index = index(1 << 30, 100);
+        let (first, request) = named("a", "0");
+        assert!(index.insert(&first, Place::Memory, 0).gone.is_empty());
+        let (again, _) = named("a", "0");
+        assert_eq!(index.insert(&again, Place::Memory, 0).gone[0].id, first.id);
+        for foo in ["1", "2", "3", "4", "5", "6", "7", "8", "9"] {
+            let _ = index.insert(&named("a", foo).0, Place::Memory, 0);
+        }
+        assert_eq!(index.usage()[0].1, MAX_VARIANTS);
+        let found = index.find(&first.key, &request);
+        assert!(found.any && found.entry.is_none_or(|entry| entry.id == again.id));
+        assert_eq!(index.remove_key(&first.key).len(), MAX_VARIANTS);
+        assert!(!index.find(&first.key, &request).any);
+    }
+
+    #[test]
+    fn what_is_found_on_disk_is_older_than_what_is_here() {
+        let index = index(1 << 30, 100);
+        let (new, request) = named("a", "0");
+        let (old, _) = named("a", "0");
+        assert!(index.insert(&new, Place::Memory, 0).fits);
+        assert!(!index.adopt(&old, 0).fits);
+        assert_eq!(index.find(&new.key, &request).entry.unwrap().id, new.id);
+    }
+}

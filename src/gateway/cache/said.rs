@@ -84,3 +84,31 @@ pub fn tell_age(headers: &mut HeaderMap, age: Option<i64>) {
     let told = age.unwrap_or(i64::from(i32::MAX)).clamp(0, i64::from(i32::MAX));
     headers.insert(AGE, HeaderValue::from(told));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_caches_said_stays_before_ours() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_STATUS, HeaderValue::from_static("cdn; hit"));
+        let said = Said { left: Some(-3), collapsed: true, ..Said::of(Way::Hit) };
+        said.tell(&mut headers);
+        let told: Vec<_> = headers.get_all(CACHE_STATUS).iter().collect();
+        assert_eq!(told, ["cdn; hit", "preau; hit; collapsed; ttl=-3"]);
+        let said = Said { stored: true, origin_status: Some(200), ..Said::of(Way::UriMiss) };
+        said.tell(&mut headers);
+        let last = headers.get_all(CACHE_STATUS).iter().next_back().unwrap();
+        assert_eq!(last, "preau; fwd=uri-miss; fwd-status=200; stored");
+    }
+
+    #[test]
+    fn an_age_that_cannot_be_told_is_as_old_as_can_be() {
+        let mut headers = HeaderMap::new();
+        tell_age(&mut headers, None);
+        assert_eq!(headers[AGE], "2147483647");
+        tell_age(&mut headers, Some(-5));
+        assert_eq!(headers[AGE], "0");
+    }
+}
