@@ -4,6 +4,7 @@
 use std::{
     fs,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -197,15 +198,18 @@ impl School {
     fn squid(&self) -> Result<Server> {
         let port = free_port()?;
         let (at, file) = (self.work.display(), self.work.join("squid.conf"));
-        fs::create_dir_all(self.work.join("squid"))?;
+        // It refuses to work as root, and then works as a user of its own.
+        let own = self.work.join("squid");
+        fs::create_dir_all(&own)?;
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o777))?;
         fs::write(
             &file,
             format!(
-                "http_port 127.0.0.1:{port}\nhttp_access allow all\npid_filename {at}/squid.pid\n\
-                 cache_effective_user root\ncache_log {at}/squid.cache.log\naccess_log none\n\
+                "http_port 127.0.0.1:{port}\nhttp_access allow all\npid_filename {at}/squid/pid\n\
+                 cache_log {at}/squid/log\naccess_log none\n\
                  cache_store_log none\ncache_mem 64 MB\nmaximum_object_size 1 GB\n\
                  maximum_object_size_in_memory 512 KB\ncollapsed_forwarding on\n\
-                 cache_dir ufs {at}/squid 4096 16 16\ncoredump_dir {at}/squid\nshutdown_lifetime 1 second\n"
+                 cache_dir ufs {at}/squid/swap 4096 16 16\ncoredump_dir {at}/squid\nshutdown_lifetime 1 second\n"
             ),
         )?;
         let made = Command::new("squid").arg("-N").arg("-z").arg("-f").arg(&file).output();
