@@ -24,7 +24,7 @@ use gateway_support::{Device, Origin, Proxy, field, settings};
 use jiff::Timestamp;
 use preau::{
     config,
-    gateway::{Denial, Home, Host, Judge, Resolver, Ruling},
+    gateway::{Denial, Home, Judge, Resolver, Ruling},
 };
 
 /// `[gateway]` as it is by itself, with these ports: no private network is allowed.
@@ -251,7 +251,7 @@ fn an_origin_that_lies_about_its_answer_spoils_one_answer_and_no_other() {
 /// Denies `bad.example`, as the policy of a school might.
 fn judge() -> Judge {
     Judge::new(|_, asked, _, _| {
-        let bad = asked.host == Host::Name("bad.example".to_owned());
+        let bad = asked.host.to_string() == "bad.example";
         let denial = || Denial {
             category: Some("games".to_owned()),
             rule: "bad.example".to_owned(),

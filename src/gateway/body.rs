@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{clock::Clock, fields, pool::Lease};
+use super::{clock::Clock, fairness::Meter, fields, pool::Lease};
 
 /// A body on its way, of a request or an answer.
 pub type Carried = axum::body::Body;
@@ -29,14 +29,18 @@ const LONGEST_HOLD: Duration = Duration::from_secs(1);
 struct Streamed {
     inner: Incoming,
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Over when the origin wants the body.
-    held: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Over when the origin wants the body, or when its turn has come.
+    held: Option<Pause>,
     /// Touched at each frame.
     clock: Arc<Clock>,
     /// Of an answer: the connection it comes by.
     lease: Option<Lease>,
+    /// Of an answer: who takes it, when devices share the link.
+    meter: Option<Meter>,
     ended: bool,
 }
+
+type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A device's body, given to the origin. With `wanted` it is kept back until that is cancelled, for
 /// a second at most: who sent `Expect: 100-continue` hears from the origin first.
@@ -44,18 +48,20 @@ pub fn of_device(inner: Incoming, clock: Arc<Clock>, wanted: Option<Cancellation
     if http_body::Body::is_end_stream(&inner) {
         return Carried::empty();
     }
-    let held = wanted.map(|wanted| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    let held = wanted.map(|wanted| -> Pause {
         Box::pin(async move {
             let _ = tokio::time::timeout(LONGEST_HOLD, wanted.cancelled()).await;
         })
     });
-    Carried::new(Streamed { inner, stalled: None, held, clock, lease: None, ended: false })
+    let (lease, meter) = (None, None);
+    Carried::new(Streamed { inner, stalled: None, held, clock, lease, meter, ended: false })
 }
 
 /// An origin's body, given to a device; the connection is free again when it is over.
-pub fn of_origin(inner: Incoming, lease: Lease) -> Carried {
+pub fn of_origin(inner: Incoming, lease: Lease, meter: Option<Meter>) -> Carried {
     let (clock, lease) = (Arc::new(Clock::default()), Some(lease));
-    Carried::new(Streamed { inner, stalled: None, held: None, clock, lease, ended: false })
+    let held = None;
+    Carried::new(Streamed { inner, stalled: None, held, clock, lease, meter, ended: false })
 }
 
 type FrameResult = Option<Result<Frame<Bytes>, BodyError>>;
@@ -78,6 +84,13 @@ impl http_body::Body for Streamed {
         this.stalled = None;
         this.clock.touch();
         this.ended |= frame.is_none();
+        if let (Some(meter), Some(Ok(frame))) = (&this.meter, &frame)
+            && let Some(data) = frame.data_ref()
+        {
+            meter.took(data.len());
+            let meter = meter.clone();
+            this.held = Some(Box::pin(async move { meter.turn().await }));
+        }
         Poll::Ready(frame.map(|frame| match frame.map_err(BodyError::from)?.into_trailers() {
             Ok(trailers) => Ok(Frame::trailers(fields::safe_trailers(trailers))),
             Err(data) => Ok(data),

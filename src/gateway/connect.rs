@@ -123,8 +123,14 @@ pub async fn carry(
             } => {}
         }
     };
-    let idle = shared.config.idle_timeout.0;
-    Box::pin(tunnel::join(&device, &origin, &shared.pipes, &clock, idle, stop)).await
+    let at_home = shared.home.is(asked, seat.local);
+    let way = tunnel::Way {
+        pipes: &shared.pipes,
+        clock: &clock,
+        idle: shared.config.idle_timeout.0,
+        meter: shared.meter(seat).filter(|_| !at_home),
+    };
+    Box::pin(tunnel::join(&device, &origin, &way, stop)).await
 }
 
 /// Ends when the place may no longer be reached.

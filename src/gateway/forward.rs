@@ -110,7 +110,7 @@ async fn carry_on(
         wanted
     });
     let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted));
-    let outgoing = Outgoing { asked: asked.clone(), request, clock };
+    let outgoing = Outgoing { asked: asked.clone(), request, clock, meter: shared.meter(seat) };
     if shared.home.is(asked, seat.local) {
         return Ok(shared.origins.fetch_at(outgoing, seat.local).await?.map(Body::Page));
     }

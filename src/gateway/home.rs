@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::asked::{Asked, HTTP_PORT, Host};
-use crate::config;
+use super::asked::{Asked, HTTP_PORT};
+use crate::{config, filter::host::Host};
 
 /// Port of the library when systemd passes its socket.
 const HTTPS_PORT: u16 = 443;
@@ -42,7 +42,7 @@ impl Home {
     /// Is the library asked for, by a device that reached the box at this address?
     pub fn is(&self, asked: &Asked, local: IpAddr) -> bool {
         let here = match &asked.host {
-            Host::Name(name) => self.name.as_ref() == Some(name),
+            Host::Name(name) => self.name.as_deref() == Some(name.as_str()),
             Host::Address(address) => *address == local,
         };
         here && (self.ports.contains(&asked.port) || self.secure_ports.contains(&asked.port))

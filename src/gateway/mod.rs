@@ -11,9 +11,10 @@ mod cached;
 mod clock;
 mod connect;
 mod dial;
+mod fairness;
 mod fields;
 mod forward;
-mod guard;
+pub mod guard;
 mod home;
 mod judged;
 mod link;
@@ -36,7 +37,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
-    asked::{Asked, BadTarget, Host},
+    asked::{Asked, BadTarget},
     cache::Cache,
     cache_host::Led,
     dial::Resolver,
@@ -46,7 +47,13 @@ pub use self::{
     serve::Door,
 };
 use self::{
-    dial::Dialer, fields::Pseudonym, origins::Origins, pac::Pac, refusal::Pages, serve::Seat,
+    dial::Dialer,
+    fairness::{Fairness, Meter},
+    fields::Pseudonym,
+    origins::Origins,
+    pac::Pac,
+    refusal::Pages,
+    serve::Seat,
     tunnel::Pipes,
 };
 use crate::{
@@ -75,6 +82,8 @@ struct Shared {
     pseudonym: Pseudonym,
     recent: Recent,
     cache: Option<Cache>,
+    /// Nothing: the link is not shared out.
+    fairness: Option<Fairness>,
     guests: Guests,
     /// Devices' connections that may still come.
     places: Arc<Semaphore>,
@@ -99,6 +108,13 @@ pub struct Parts {
     pub cache: Option<Cache>,
 }
 
+impl Shared {
+    /// What counts for a device, when devices share the link.
+    fn meter(&self, seat: &Seat) -> Option<Meter> {
+        self.fairness.as_ref().map(|fairness| fairness.meter(seat.device))
+    }
+}
+
 impl Gateway {
     /// Wires it; nothing listens yet.
     pub fn new(parts: Parts) -> Self {
@@ -115,6 +131,7 @@ impl Gateway {
             pipes: Pipes::default(),
             recent: Recent::default(),
             cache,
+            fairness: config.downlink.map(|rate| Fairness::new(rate.0)),
             config,
             home,
             judge,

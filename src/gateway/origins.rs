@@ -19,6 +19,7 @@ use super::{
     body::{self, Carried},
     clock::Clock,
     dial::{DialError, Dialer, Hop},
+    fairness::Meter,
     fields::{self, Pseudonym},
     pool::{Key, Lease, Pool},
 };
@@ -67,6 +68,8 @@ pub struct Outgoing {
     pub request: Request<Carried>,
     /// Touched as the body goes out.
     pub clock: Arc<Clock>,
+    /// Who takes the answer, when devices share the link.
+    pub meter: Option<Meter>,
 }
 
 impl Origins {
@@ -81,7 +84,7 @@ impl Origins {
 
     /// One request, one answer, whose fields are the box's own.
     pub async fn fetch(&self, outgoing: Outgoing) -> Result<Response<Carried>, FetchError> {
-        let Outgoing { asked, mut request, clock } = outgoing;
+        let Outgoing { asked, mut request, clock, meter } = outgoing;
         let hop = self.dialer.hop(&asked);
         *request.uri_mut() = target(&asked, request.uri(), hop)?;
         *request.version_mut() = Version::HTTP_11;
@@ -91,7 +94,7 @@ impl Origins {
         // once, on a new one.
         if let Some(lease) = self.pool.take(&key).await {
             match self.exchange(lease, request, &clock).await {
-                Ok((answer, lease)) => return self.accept(answer, lease),
+                Ok((answer, lease)) => return self.accept(answer, lease, meter),
                 Err(Failure { unsent: Some(unsent), .. }) => request = *unsent,
                 Err(failure) => match again {
                     Some(spare) if failure.broken() => request = spare.request(),
@@ -103,7 +106,7 @@ impl Origins {
         let lease = self.pool.lease(key, self.greet(stream).await?);
         let answered = self.exchange(lease, request, &clock).await;
         let (answer, lease) = answered.map_err(|failure| failure.error)?;
-        self.accept(answer, lease)
+        self.accept(answer, lease, meter)
     }
 
     /// The same with the box's own library, at the address where the device found it.
@@ -112,7 +115,7 @@ impl Origins {
         outgoing: Outgoing,
         local: IpAddr,
     ) -> Result<Response<Carried>, FetchError> {
-        let Outgoing { asked, mut request, clock } = outgoing;
+        let Outgoing { asked, mut request, clock, .. } = outgoing;
         *request.uri_mut() = origin_form(request.uri())?;
         *request.version_mut() = Version::HTTP_11;
         let stream = TcpStream::connect(SocketAddr::new(local, asked.port)).await;
@@ -120,7 +123,8 @@ impl Origins {
         let lease = Lease::once(self.greet(stream).await?);
         let answered = self.exchange(lease, request, &clock).await;
         let (answer, lease) = answered.map_err(|failure| failure.error)?;
-        self.accept(answer, lease)
+        // The library is no part of the link.
+        self.accept(answer, lease, None)
     }
 
     /// HTTP on a new connection.
@@ -162,6 +166,7 @@ impl Origins {
         &self,
         answer: Response<Incoming>,
         lease: Lease,
+        meter: Option<Meter>,
     ) -> Result<Response<Carried>, FetchError> {
         if fields::is_coded(answer.headers()) {
             return Err(FetchError::Coded);
@@ -169,7 +174,7 @@ impl Origins {
         let (mut parts, incoming) = answer.into_parts();
         fields::of_answer(&mut parts.headers, parts.version, &self.pseudonym);
         parts.version = Version::HTTP_11;
-        Ok(Response::from_parts(parts, body::of_origin(incoming, lease)))
+        Ok(Response::from_parts(parts, body::of_origin(incoming, lease, meter)))
     }
 }
 

@@ -37,6 +37,7 @@ pub async fn answer(
     if !dialled.early.is_empty() {
         return Err(Why::Broken);
     }
+    let meter = shared.meter(seat);
     let (mut sender, connection) = shake(dialled.stream).await?;
     shared.tracker.spawn(connection.with_upgrades());
     let device = hyper::upgrade::on(&mut request);
@@ -47,7 +48,7 @@ pub async fn answer(
     let answered = tokio::time::timeout(limit, sender.send_request(asking)).await;
     let answered = answered.map_err(|_| FetchError::Silent(limit))?.map_err(FetchError::Broken)?;
     if answered.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(shared.origins.accept(answered, Lease::once(sender))?.map(Body::Page));
+        return Ok(shared.origins.accept(answered, Lease::once(sender), meter)?.map(Body::Page));
     }
     let mut switching = Response::new(Body::Empty);
     *switching.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

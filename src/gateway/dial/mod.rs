@@ -22,11 +22,8 @@ pub use self::{
     resolve::{Resolver, system},
 };
 use self::{race::race, reach::Reach, resolve::Names, upstream::Upstream};
-use super::{
-    asked::{Asked, Host},
-    link::Link,
-};
-use crate::config;
+use super::{asked::Asked, link::Link};
+use crate::{config, filter::host::Host};
 
 /// RFC 8305 §8: how long one address has before the next is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -67,7 +64,7 @@ impl Dialer {
         Self {
             names: Names::new(resolver),
             reach: Reach::new(&config.allow_private),
-            upstream: config.upstream.as_ref().map(Upstream::new),
+            upstream: config.upstream.as_ref().and_then(Upstream::new),
             link: Mutex::default(),
             timeout: config.connect_timeout.0,
         }
@@ -166,7 +163,7 @@ impl Dialer {
         let work = async {
             let addresses: Arc<[IpAddr]> = match host {
                 Host::Address(address) => Arc::new([*address]),
-                Host::Name(name) => self.names.of(name).await.map_err(DialError::Name)?,
+                Host::Name(name) => self.names.of(name.as_str()).await.map_err(DialError::Name)?,
             };
             if addresses.is_empty() {
                 return Err(DialError::NoAddress);

@@ -9,7 +9,8 @@ use tokio::{
 use super::{DialError, Dialled};
 use crate::{
     config::{self, Site},
-    gateway::asked::{Asked, Host},
+    filter::host::Host,
+    gateway::asked::Asked,
 };
 
 /// Head of its answer to CONNECT.
@@ -25,12 +26,10 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    pub fn new(config: &config::Upstream) -> Self {
-        let host = match config.proxy.host.parse() {
-            Ok(address) => Host::Address(address),
-            Err(_) => Host::Name(config.proxy.host.clone()),
-        };
-        Self { host, port: config.proxy.port, bypass: config.bypass.clone() }
+    /// Nothing when the host is no host, which the settings' own reading has refused before.
+    pub fn new(config: &config::Upstream) -> Option<Self> {
+        let host = Host::parse(&config.proxy.host).ok()?;
+        Some(Self { host, port: config.proxy.port, bypass: config.bypass.clone() })
     }
 
     pub fn place(&self) -> (&Host, u16) {
@@ -39,7 +38,7 @@ impl Upstream {
 
     pub fn bypasses(&self, host: &Host) -> bool {
         self.bypass.iter().any(|site| match host {
-            Host::Name(name) => site.has_name(name),
+            Host::Name(name) => site.has_name(name.as_str()),
             Host::Address(address) => site.has_address(*address),
         })
     }
@@ -112,7 +111,8 @@ mod tests {
         let upstream = Upstream::new(&config::Upstream {
             proxy: "10.0.0.1:3128".parse().unwrap(),
             bypass: vec!["ac-x.example".parse().unwrap(), "172.16.0.0/12".parse().unwrap()],
-        });
+        })
+        .unwrap();
         let bypassed = |text| upstream.bypasses(&Host::parse(text).unwrap());
         assert!(bypassed("www.ac-x.example") && bypassed("172.16.0.9"));
         assert!(!bypassed("example.org") && !bypassed("192.0.2.1"));

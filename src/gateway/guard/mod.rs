@@ -21,7 +21,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use self::watch::Watch;
+pub use self::watch::{Refused, Watch};
 use crate::net::sendfile::Socket;
 
 /// A device's socket, watched.
@@ -32,6 +32,7 @@ pub struct Guarded {
 }
 
 impl Guarded {
+    /// Watched from its first byte.
     pub fn new(stream: TcpStream) -> Self {
         Self { stream, watch: Watch::default() }
     }

@@ -4,20 +4,25 @@ use std::io;
 
 use tokio::net::TcpStream;
 
-use super::FAIR_BYTES;
 use crate::gateway::clock::Clock;
 
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// Moves bytes as long as there are some; `false` when the sender said its last.
-pub async fn while_ready(from: &TcpStream, to: &TcpStream, clock: &Clock) -> io::Result<bool> {
+/// Moves bytes as long as there are some, about `most` of them: how many, and `false` when the sender
+/// said its last.
+pub async fn while_ready(
+    from: &TcpStream,
+    to: &TcpStream,
+    most: usize,
+    clock: &Clock,
+) -> io::Result<(usize, bool)> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut moved = 0;
-    while moved < FAIR_BYTES {
+    while moved < most {
         let mut rest = match from.try_read(&mut buffer) {
-            Ok(0) => return Ok(false),
+            Ok(0) => return Ok((moved, false)),
             Ok(read) => &buffer[..read],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((moved, true)),
             Err(error) => return Err(error),
         };
         moved += rest.len();
@@ -32,5 +37,5 @@ pub async fn while_ready(from: &TcpStream, to: &TcpStream, clock: &Clock) -> io:
     }
     // A pipe may be free by now.
     tokio::task::yield_now().await;
-    Ok(true)
+    Ok((moved, true))
 }

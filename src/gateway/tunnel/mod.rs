@@ -15,10 +15,12 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 pub use self::pipes::Pipes;
-use super::clock::Clock;
+use super::{clock::Clock, fairness::Meter};
 
 /// Bytes after which a busy direction lets others run.
 const FAIR_BYTES: usize = 1 << 20;
+/// The same where devices share the link.
+const TURN_BYTES: usize = 64 * 1024;
 
 /// One end, and what came from it before the ends were joined.
 #[derive(Debug)]
@@ -29,23 +31,34 @@ pub struct End {
     pub early: Bytes,
 }
 
-/// Joins two ends until both have said their last, one breaks, nothing moves for `idle` (by `clock`,
-/// which is touched here), or `stop` ends. An end that says its last (a FIN) may still listen.
+/// How bytes pass between two ends.
+#[derive(Debug)]
+pub struct Way<'a> {
+    /// Where pipes are taken from.
+    pub pipes: &'a Pipes,
+    /// Touched at each movement.
+    pub clock: &'a Clock,
+    /// Longest time without one.
+    pub idle: Duration,
+    /// Counts what the device takes, when devices share the link.
+    pub meter: Option<Meter>,
+}
+
+/// Joins two ends until both have said their last, one breaks, nothing moves for too long, or `stop`
+/// ends. An end that says its last (a FIN) may still listen.
 pub async fn join(
     device: &End,
     origin: &End,
-    pipes: &Pipes,
-    clock: &Clock,
-    idle: Duration,
+    way: &Way<'_>,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let both = async {
         tokio::try_join!(
-            one_way(device, &origin.stream, pipes, clock),
-            one_way(origin, &device.stream, pipes, clock),
+            one_way(device, &origin.stream, way, None),
+            one_way(origin, &device.stream, way, way.meter.as_ref()),
         )
     };
-    let (both, quiet, stop) = (pin!(both), pin!(clock.quiet_for(idle)), pin!(stop));
+    let (both, quiet, stop) = (pin!(both), pin!(way.clock.quiet_for(way.idle)), pin!(stop));
     tokio::select! {
         ended = both => ended.map(drop),
         () = quiet => Err(io::ErrorKind::TimedOut.into()),
@@ -53,7 +66,12 @@ pub async fn join(
     }
 }
 
-async fn one_way(from: &End, to: &TcpStream, pipes: &Pipes, clock: &Clock) -> io::Result<()> {
+async fn one_way(
+    from: &End,
+    to: &TcpStream,
+    way: &Way<'_>,
+    meter: Option<&Meter>,
+) -> io::Result<()> {
     let mut early = &from.early[..];
     while !early.is_empty() {
         to.writable().await?;
@@ -65,10 +83,18 @@ async fn one_way(from: &End, to: &TcpStream, pipes: &Pipes, clock: &Clock) -> io
     }
     loop {
         from.stream.readable().await?;
-        let more = match pipes.take() {
-            Some(pipe) => spliced::while_ready(&from.stream, to, pipe, clock).await?,
-            None => copied::while_ready(&from.stream, to, clock).await?,
+        if let Some(meter) = meter {
+            meter.turn().await;
+        }
+        // Where bytes are counted, a turn is short.
+        let most = if meter.is_some() { TURN_BYTES } else { FAIR_BYTES };
+        let (moved, more) = match way.pipes.take() {
+            Some(pipe) => spliced::while_ready(&from.stream, to, pipe, most, way.clock).await?,
+            None => copied::while_ready(&from.stream, to, most, way.clock).await?,
         };
+        if let Some(meter) = meter {
+            meter.took(moved);
+        }
         if !more {
             // The other end may have gone already.
             let _ = SockRef::from(to).shutdown(Shutdown::Write);

@@ -8,27 +8,26 @@ use rustix::{
 };
 use tokio::{io::Interest, net::TcpStream};
 
-use super::{
-    FAIR_BYTES,
-    pipes::{PIPE_BYTES, Pipe},
-};
+use super::pipes::{PIPE_BYTES, Pipe};
 use crate::gateway::clock::Clock;
 
 const FLAGS: SpliceFlags = SpliceFlags::NONBLOCK.union(SpliceFlags::MOVE);
 
-/// Moves bytes as long as there are some; `false` when the sender said its last.
+/// Moves bytes as long as there are some, about `most` of them: how many, and `false` when the sender
+/// said its last.
 pub async fn while_ready(
     from: &TcpStream,
     to: &TcpStream,
     mut pipe: Pipe,
+    most: usize,
     clock: &Clock,
-) -> io::Result<bool> {
+) -> io::Result<(usize, bool)> {
     let mut moved = 0;
     loop {
         match fill(from, &mut pipe) {
-            Ok(0) => return Ok(false),
+            Ok(0) => return Ok((moved, false)),
             Ok(filled) => moved += filled,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((moved, true)),
             Err(error) => return Err(error),
         }
         while pipe.holds > 0 {
@@ -39,9 +38,10 @@ pub async fn while_ready(
             }
         }
         clock.touch();
-        if moved >= FAIR_BYTES {
-            moved = 0;
+        if moved >= most {
+            drop(pipe);
             tokio::task::yield_now().await;
+            return Ok((moved, true));
         }
     }
 }
