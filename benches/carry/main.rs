@@ -7,6 +7,7 @@ mod support;
 
 mod cache;
 mod peers;
+mod proxy;
 mod verdicts;
 
 use std::{fs, path::Path};
@@ -27,6 +28,7 @@ fn main() -> Result<()> {
     fs::create_dir_all(&work)?;
     let mut rows = Vec::new();
     cache::measure(&work, &mut rows)?;
+    proxy::measure(&work, &mut rows)?;
     verdicts::measure(&work, &mut rows)?;
     fs::remove_dir_all(&work)?;
     Report::new("carry", rows).publish(&out)

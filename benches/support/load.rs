@@ -42,7 +42,8 @@ pub fn big_bodies(address: SocketAddr, path: &str, times: u32) -> Result<f64> {
     Ok(bytes as f64 / begun.elapsed().as_secs_f64())
 }
 
-fn one_body(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<u64> {
+/// The body of the next answer on a connection, not a byte more: its length.
+pub fn one_body(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<u64> {
     let mut head = Vec::new();
     let body_start = loop {
         let n = stream.read(buffer)?;

@@ -10,38 +10,42 @@ use std::{
 
 /// The link may be this far behind before anybody waits: what its own queue holds anyway.
 const SLACK: Duration = Duration::from_millis(50);
-/// A device that took something within this counts among those that compete.
-const COMPETES: Duration = Duration::from_secs(1);
-/// How long a device's past taking is held against it.
-const GRUDGE: Duration = Duration::from_millis(250);
-/// Nobody sleeps longer before looking again: others may have left.
-const LONGEST_NAP: Duration = Duration::from_millis(20);
-const SHORTEST_NAP: Duration = Duration::from_millis(1);
+/// How long somebody who waits sleeps before looking again: others may have left.
+const NAP: Duration = Duration::from_millis(5);
+/// Who waited and has not looked again for so long has gone.
+const GONE: Duration = Duration::from_millis(60);
+/// Devices are forgotten when they took nothing for so long.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+/// Devices remembered before the oldest are looked through.
+const MANY_DEVICES: usize = 1024;
 
-/// Who took how much. Pure: the time is passed in.
+/// Who took how much: start-time fair queueing. Pure: the time is passed in.
 #[derive(Debug)]
 struct Shares {
     /// Bytes a second.
     rate: f64,
     /// When the link has carried all that was taken.
     carried: Instant,
+    /// Bytes that a device had taken which was served all along.
+    served: u64,
     devices: HashMap<IpAddr, Taken>,
-    /// Devices that compete, and when they were counted.
-    competing: (f64, Instant),
+    /// Who was told to wait, and when.
+    waiting: HashMap<IpAddr, Instant>,
 }
 
 #[derive(Debug)]
 struct Taken {
     last: Instant,
-    /// When its share will have carried what it took.
-    paid: Instant,
+    /// Bytes, those it let pass while it took nothing included.
+    bytes: u64,
 }
 
 impl Shares {
     fn new(rate: u64, now: Instant) -> Self {
         #[allow(clippy::cast_precision_loss, reason = "no link has 2^52 bytes a second")]
         let rate = (rate as f64).max(1.0);
-        Self { rate, carried: now, devices: HashMap::new(), competing: (1.0, now) }
+        let (devices, waiting) = (HashMap::new(), HashMap::new());
+        Self { rate, carried: now, served: 0, devices, waiting }
     }
 
     /// A device took these bytes.
@@ -49,25 +53,39 @@ impl Shares {
         #[allow(clippy::cast_precision_loss, reason = "a piece of a body")]
         let alone = Duration::from_secs_f64(bytes as f64 / self.rate);
         self.carried = self.carried.max(now) + alone;
-        let new = !self.devices.contains_key(&device);
-        let taken = self.devices.entry(device).or_insert(Taken { last: now, paid: now });
+        if self.devices.len() >= MANY_DEVICES {
+            self.devices.retain(|_, taken| now.duration_since(taken.last) < FORGOTTEN);
+        }
+        let served = self.served;
+        let taken = self.devices.entry(device).or_insert(Taken { last: now, bytes: served });
         taken.last = now;
-        if new || now.duration_since(self.competing.1) > COMPETES / 10 {
-            self.devices.retain(|_, taken| now.duration_since(taken.last) < COMPETES);
-            let count = u32::try_from(self.devices.len()).unwrap_or(u32::MAX);
-            self.competing = (f64::from(count.max(1)), now);
-        }
-        if let Some(taken) = self.devices.get_mut(&device) {
-            let share = alone.mul_f64(self.competing.0);
-            taken.paid = (taken.paid.max(now) + share).min(now + GRUDGE.max(share));
-        }
+        taken.bytes = taken.bytes.max(served).saturating_add(bytes as u64);
     }
 
-    /// How long a device waits before it looks again; nothing = it may take more.
-    fn wait(&self, device: IpAddr, now: Instant) -> Option<Duration> {
-        let behind = self.carried.saturating_duration_since(now).checked_sub(SLACK)?;
-        let owes = self.devices.get(&device)?.paid.checked_duration_since(now)?;
-        Some(owes.min(behind).clamp(SHORTEST_NAP, LONGEST_NAP))
+    /// May a device take more now? Who may not is remembered as waiting.
+    fn may(&mut self, device: IpAddr, now: Instant) -> bool {
+        let behind = self.carried.saturating_duration_since(now);
+        self.waiting.retain(|_, since| now.duration_since(*since) < GONE);
+        let served = self.served;
+        let taken = |device: &IpAddr| {
+            self.devices.get(device).map_or(served, |taken| taken.bytes.max(served))
+        };
+        let (own, others) = (taken(&device), self.waiting.keys().filter(|one| **one != device));
+        let least = others.map(taken).min();
+        let may = match least {
+            _ if behind.is_zero() => true,
+            None => behind <= SLACK,
+            // Before all who wait: those may have filled the link already.
+            Some(least) if own < least => behind <= SLACK * 2,
+            Some(least) => own == least && behind <= SLACK,
+        };
+        if may {
+            self.waiting.remove(&device);
+            self.served = self.served.max(own.min(least.unwrap_or(own)));
+        } else {
+            self.waiting.insert(device, now);
+        }
+        may
     }
 }
 
@@ -106,8 +124,8 @@ impl Meter {
 
     /// Ends when it may take more.
     pub async fn turn(&self) {
-        while let Some(wait) = self.with(|shares| shares.wait(self.device, Instant::now())) {
-            tokio::time::sleep(wait).await;
+        while !self.with(|shares| shares.may(self.device, Instant::now())) {
+            tokio::time::sleep(NAP).await;
         }
     }
 }
@@ -120,17 +138,18 @@ mod tests {
     const PIECE: usize = 16 * 1024;
     const STEP: Duration = Duration::from_millis(1);
 
-    /// Bytes that each device took in ten seconds: a device asks for a piece at every step of its
-    /// pace unless it has to wait.
+    /// Bytes that each device took in ten seconds: a piece comes for it at every step of its pace,
+    /// and waits for its turn.
     fn ten_seconds(paces: &[u32]) -> Vec<usize> {
         let begun = Instant::now();
         let mut shares = Shares::new(RATE, begun);
-        let mut took = vec![0; paces.len()];
+        let (mut came, mut took) = (vec![0; paces.len()], vec![0; paces.len()]);
         for step in 0..10_000 {
             let now = begun + STEP * step;
             for (index, pace) in paces.iter().enumerate() {
                 let device = IpAddr::from([10, 0, 0, u8::try_from(index).unwrap()]);
-                if step % pace == 0 && shares.wait(device, now).is_none() {
+                came[index] += if step % pace == 0 { PIECE } else { 0 };
+                if came[index] > took[index] && shares.may(device, now) {
                     shares.took(device, PIECE, now);
                     took[index] += PIECE;
                 }
@@ -169,9 +188,9 @@ mod tests {
         let mut shares = Shares::new(RATE, now);
         let device = IpAddr::from([10, 0, 0, 1]);
         shares.took(device, 100_000, now);
-        assert!(shares.wait(device, now).is_none());
+        assert!(shares.may(device, now));
         shares.took(device, 5_000_000, now);
-        assert!(shares.wait(device, now).is_some());
-        assert!(shares.wait(device, now + Duration::from_secs(1)).is_none());
+        assert!(!shares.may(device, now));
+        assert!(shares.may(device, now + Duration::from_secs(1)));
     }
 }
