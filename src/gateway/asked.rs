@@ -27,7 +27,7 @@ pub enum BadTarget {
 }
 
 /// What is judged is read by the same rules as the lists, and is a name that can be resolved.
-fn host(text: &str) -> Result<Host, BadTarget> {
+pub fn host_of(text: &str) -> Result<Host, BadTarget> {
     let resolves = |name: &Name| {
         let letter = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         name.as_bytes().iter().all(letter)
@@ -77,7 +77,7 @@ impl Asked {
             }
             Some(_) => return Err(BadTarget::Port),
         };
-        Ok(Self { host: self::host(host)?, port })
+        Ok(Self { host: host_of(host)?, port })
     }
 
     /// The address, when it was written out.

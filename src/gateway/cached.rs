@@ -34,7 +34,7 @@ pub async fn answer(
     heard: &HeaderMap,
     seat: &Arc<Seat>,
 ) -> Response<Body> {
-    let Outgoing { asked, request, clock } = outgoing;
+    let Outgoing { asked, request, clock, .. } = outgoing;
     let (gateway, heard, seat) = (gateway.clone(), heard.clone(), seat.clone());
     let way = Arc::new(Way { gateway, asked, heard, seat, clock });
     let fetch = move |request| fetch(way.clone(), request);
@@ -43,7 +43,8 @@ pub async fn answer(
 
 async fn fetch(way: Arc<Way>, request: Request<Carried>) -> Fetched {
     let (shared, asked) = (&way.gateway.shared, way.asked.clone());
-    let outgoing = Outgoing { asked, request, clock: way.clock.clone() };
+    let (clock, meter) = (way.clock.clone(), shared.meter(&way.seat));
+    let outgoing = Outgoing { asked, request, clock, meter };
     shared.origins.fetch(outgoing).await.map_err(|error| {
         let (why, asked) = (Why::from(error), Some(&way.asked));
         Box::new(shared.pages.refusal(&shared.home, &way.heard, asked, &way.seat, &why))

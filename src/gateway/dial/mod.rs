@@ -113,7 +113,7 @@ impl Dialer {
     ) -> Result<Dialled, DialError> {
         let belongs = match &asked.host {
             Host::Name(name) if self.hop(asked) == Hop::Origin => {
-                let named = tokio::time::timeout(self.timeout, self.names.of(name)).await;
+                let named = tokio::time::timeout(self.timeout, self.names.of(name.as_str())).await;
                 let addresses = named
                     .map_err(|_| DialError::Timeout(self.timeout))
                     .and_then(|named| named.map_err(DialError::Name));

@@ -5,7 +5,7 @@
 
 use std::net::Ipv6Addr;
 
-use crate::gateway::asked::Host;
+use crate::{filter::host::Host, gateway::asked::host_of};
 
 /// Largest `ClientHello` there can be: every vector of it full (RFC 8446 §4.1.2).
 const MAX_HELLO_BYTES: usize = 2 + 32 + 1 + 32 + 2 + 0xfffe + 1 + 255 + 2 + 0xffff;
@@ -258,8 +258,8 @@ fn host_name(bytes: &[u8]) -> Result<Option<String>, BadHello> {
     if text.parse::<Ipv6Addr>().is_ok() {
         return Ok(None);
     }
-    match Host::parse(text) {
-        Ok(Host::Name(name)) => Ok(Some(name)),
+    match host_of(text) {
+        Ok(Host::Name(name)) => Ok(Some(name.as_str().to_owned())),
         Ok(Host::Address(_)) => Ok(None),
         Err(_) => Err(BadHello::Malformed),
     }

@@ -8,7 +8,7 @@ use http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 
-use crate::gateway::asked::{Asked, BadTarget, Host};
+use crate::gateway::asked::{Asked, BadTarget, host_of};
 
 /// Gives the request the absolute form that a proxy is asked in (RFC 9112 §3.2.2). The port is the
 /// one that the device dialled, whatever the field says: nothing leads elsewhere.
@@ -35,7 +35,7 @@ fn asked(fields: &HeaderMap, uri: &Uri, original: SocketAddr) -> Result<Asked, B
     if authority.as_str().contains('@') {
         return Err(BadTarget::User);
     }
-    Ok(Asked { host: Host::parse(authority.host())?, port: original.port() })
+    Ok(Asked { host: host_of(authority.host())?, port: original.port() })
 }
 
 /// RFC 9112 §3.2: one field, or none in HTTP/1.0.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::hello::{Alert, BadHello, Reader};
 use crate::gateway::{
     Gateway, Shared,
-    asked::{Asked, Host},
+    asked::{Asked, host_of},
     connect::{carry, denied},
     dial::{DialError, Dialled},
     serve::Seat,
@@ -101,8 +101,10 @@ async fn open(
     seat: &Seat,
 ) -> Result<(Asked, Bytes, Dialled), Refused> {
     let (name, early) = hello(device).await?;
-    let asked = match name {
-        Some(name) => Asked { host: Host::Name(name), port: original.port() },
+    // The hello's reader took it for a name already.
+    let host = name.map(|name| host_of(&name)).transpose().map_err(|_| Refused::Nameless)?;
+    let asked = match host {
+        Some(host) => Asked { host, port: original.port() },
         None if shared.config.transparent.nameless => Asked::at(original),
         None => return Err(Refused::Nameless),
     };
