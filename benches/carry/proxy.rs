@@ -112,7 +112,8 @@ impl Street {
         Server::start(command, port, &self.work.join("preau.log"))
     }
 
-    /// As its documentation has it for a proxy that keeps nothing.
+    /// As its documentation has it for a proxy that keeps nothing. It lowers its own rights, and
+    /// could write no log into our folder.
     fn squid(&self) -> Result<Server> {
         let (work, port) = (self.work.display(), free_port()?);
         let file = self.work.join("squid.conf");
@@ -120,14 +121,14 @@ impl Street {
             &file,
             format!(
                 "http_port 127.0.0.1:{port}\nhttp_access allow all\ncache deny all\ncache_mem 0\n\
-                 access_log none\ncache_log {work}/squid.cache.log\npid_filename {work}/squid.pid\n\
+                 access_log none\ncache_log /dev/null\npid_filename none\n\
                  coredump_dir {work}\nvisible_hostname bench\nforwarded_for delete\n\
-                 pinger_enable off\nshutdown_lifetime 0 seconds\ncache_effective_user root\n\
+                 pinger_enable off\nmemory_cache_shared off\nshutdown_lifetime 0 seconds\n\
                  max_filedescriptors 16384\n"
             ),
         )?;
         let mut command = Command::new("squid");
-        command.args(["-N", "-f"]).arg(file);
+        command.args(["-N", "-d1", "-f"]).arg(file);
         Server::start(command, port, &self.work.join("squid.log"))
     }
 
