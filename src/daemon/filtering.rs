@@ -11,8 +11,8 @@ use crate::{
         filtering::{FilterAnswer, FilterAsk, Question},
         protocol::{Fault, Refusal},
     },
-    filter::{Filter, OpenError, Who, Wish, host::Host, own_hosts, target::Target},
-    gateway::{self, Denial, Judge, Ruling},
+    filter::{Filter, OpenError, Who, Wish, own_hosts, target::Target},
+    gateway::{Denial, Judge, Ruling},
     store::{Store, StoreError},
 };
 
@@ -37,16 +37,7 @@ pub(super) fn open(config: &Config, store: Store) -> Result<Filter, DaemonError>
 /// The filter as the gateway asks it.
 pub(super) fn judge(filter: Filter) -> Judge {
     Judge::new(move |who, asked, path, now| {
-        let host = match &asked.host {
-            gateway::Host::Name(name) => Host::parse(name),
-            gateway::Host::Address(address) => Ok(Host::from(*address)),
-        };
-        // What one room took for a name and the other does not goes nowhere.
-        let Ok(host) = host else {
-            let denial = Denial { rule: "no host name".into(), ..Denial::default() };
-            return Ruling { denied: Some(denial), until: None };
-        };
-        let target = Target { host: &host, port: asked.port, path };
+        let target = Target { host: &asked.host, port: asked.port, path };
         let judged = filter.judge(&Who::at(who.address), &target, now);
         let denied = judged.denied.map(|reason| Denial {
             // Denied by no rule: by what the profile says of all the rest.
