@@ -109,8 +109,12 @@ impl World {
 
     /// What a request in the clear to this address is answered, head and body.
     fn ask(&self, place: &str, host: &str) -> String {
+        self.ask_for(place, host, "/")
+    }
+
+    fn ask_for(&self, place: &str, host: &str, path: &str) -> String {
         let mut stream = self.reach(place).unwrap();
-        let ask = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(ask.as_bytes()).unwrap();
         let mut said = Vec::new();
         let _ = stream.read_to_end(&mut said);
@@ -298,6 +302,11 @@ fn a_refused_site_is_refused_by_name_whatever_the_way() {
         let behind = world.ask(&format!("{GOOD}:80"), host);
         assert!(behind.starts_with("HTTP/1.1 403"), "{host}: {behind}");
     }
+    // The page that the refusal leads to tells this device what it was refused.
+    assert!(clear.contains(&format!("http://{BOX}/bloque")), "{clear}");
+    let lately = world.ask_for(&format!("{BOX}:80"), BOX, "/bloque");
+    assert!(lately.starts_with("HTTP/1.1 200") && lately.contains("interdit d"), "{lately}");
+    assert!(lately.contains("bad.example") && lately.contains(BAD), "{lately}");
     // Sent to an address that may be reached, the refused name is still refused.
     assert!(world.ask_tls(&format!("{GOOD}:443"), "bad.example").is_err());
     let good = world.ask_tls(&format!("{GOOD}:443"), "good.example").unwrap();

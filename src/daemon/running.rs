@@ -14,7 +14,7 @@ use super::{
 use crate::{
     catalogue::Holdings,
     control::{protocol::SourceLine, server, socket::SocketFile},
-    gateway::{Door, cache_host::WithCacheHost, pac::WithPac},
+    gateway::{Beside, Door, cache_host::WithCacheHost},
     mirror::Progress,
     net::{
         front::{Named, Upgrade},
@@ -119,23 +119,24 @@ impl Tasks {
         let renewed = house.clone();
         tasks.supervised("renewal", move |token| secure::renew(renewed.clone(), token));
         let proxy_addresses = proxy.iter().filter_map(|one| one.local_addr().ok()).collect();
-        let pac = (!proxy.is_empty()).then(|| house.gateway.pac());
+        let has_proxy = !proxy.is_empty();
         let carries = ![&proxy, &plain, &tls].iter().all(|sockets| sockets.is_empty());
-        let fetching = carries.then(|| house.gateway.clone());
+        let carrier = carries.then(|| house.gateway.clone());
         tasks.carry([(Door::Proxy, proxy), (Door::Plain, plain), (Door::Tls, tls)], &house);
         let places = Arc::new(Semaphore::new(house.config().network.max_connections));
         let mut https_addresses = Vec::new();
         match https {
             None => {
-                let pages = WithPac::new(house.library.clone(), pac);
-                tasks.lend(listeners, &WithCacheHost::new(pages, fetching), &places);
+                let pages = Beside::new(house.library.clone(), carrier.clone(), has_proxy);
+                tasks.lend(listeners, &WithCacheHost::new(pages, carrier), &places);
             }
             Some(BoundHttps { listeners: secured, tls, origin, certificates }) => {
                 https_addresses.extend(secured.iter().filter_map(|one| one.local_addr().ok()));
                 let upgrade = Upgrade::new(origin.clone(), certificates);
-                let pages = WithPac::new(upgrade, pac);
-                tasks.lend(listeners, &WithCacheHost::new(pages, fetching), &places);
-                let named = Named::new(house.library.clone(), origin);
+                let pages = Beside::new(upgrade, carrier.clone(), has_proxy);
+                tasks.lend(listeners, &WithCacheHost::new(pages, carrier.clone()), &places);
+                let pages = Beside::new(house.library.clone(), carrier, has_proxy);
+                let named = Named::new(pages, origin);
                 for listener in secured {
                     let (tls, named, places) = (tls.clone(), named.clone(), places.clone());
                     let (tracker, token) = (tasks.tracker.clone(), tasks.token.clone());

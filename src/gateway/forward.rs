@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::MAX_FORWARDS};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Gateway, Shared,
     asked::{Asked, BadTarget},
+    beside::LATELY,
     body, cached,
     clock::Clock,
     connect::denied,
@@ -112,6 +114,11 @@ async fn carry_on(
     let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted));
     let outgoing = Outgoing { asked: asked.clone(), request, clock, meter: shared.meter(seat) };
     if shared.home.is(asked, seat.local) {
+        if outgoing.request.uri().path() == LATELY {
+            // The library would see the box's own address.
+            let refused = shared.recent.of(seat.device, Timestamp::now());
+            return Ok(shared.pages.lately(heard, refused));
+        }
         return Ok(shared.origins.fetch_at(outgoing, seat.local).await?.map(Body::Page));
     }
     // Here, and nowhere else, what is kept may answer instead of the origin.

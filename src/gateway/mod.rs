@@ -4,6 +4,7 @@
 //! Not here: what is allowed (`filter` decides, through `judged.rs`), nor the pages of the library.
 
 mod asked;
+mod beside;
 mod body;
 pub mod cache;
 pub mod cache_host;
@@ -38,6 +39,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     asked::{Asked, BadTarget},
+    beside::Beside,
     cache::Cache,
     cache_host::Led,
     dial::Resolver,

@@ -1,22 +1,18 @@
 //! What devices are told of their proxy: a PAC file (`/proxy.pac`, and `/wpad.dat` for WPAD),
 //! written from the settings. The library and local networks are reached without the proxy.
 
-use std::{fmt::Write as _, net::IpAddr, sync::Arc};
+use std::{fmt::Write as _, net::IpAddr};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response,
+    HeaderMap, HeaderValue, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE, HOST},
     uri::Authority,
 };
-use hyper::body::Incoming;
 use ipnet::IpNet;
 
 use super::home::Home;
-use crate::{
-    config::{self, Endpoint, Site},
-    net::{body::Body, serve::Handler},
-};
+use crate::config::{self, Endpoint, Site};
 
 /// Port of the proxy when systemd passes its socket (`preau-proxy.socket`).
 const USUAL_PORT: u16 = 3128;
@@ -126,34 +122,6 @@ fn rules(direct: &[Site], home: &Home) -> String {
         );
     }
     text
-}
-
-/// In front of the library's pages: the file is served in the clear, whatever else is not.
-#[derive(Debug, Clone)]
-pub struct WithPac<H> {
-    inner: H,
-    pac: Option<Arc<Pac>>,
-}
-
-impl<H> WithPac<H> {
-    /// In front of `inner`; without a proxy there is no file.
-    pub fn new(inner: H, pac: Option<Arc<Pac>>) -> Self {
-        Self { inner, pac }
-    }
-}
-
-impl<H: Handler> Handler for WithPac<H> {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        match &self.pac {
-            Some(pac)
-                if is_asked(request.uri().path())
-                    && matches!(*request.method(), Method::GET | Method::HEAD) =>
-            {
-                pac.answer(request.headers()).map(Body::Bytes)
-            }
-            _ => self.inner.answer(request).await,
-        }
-    }
 }
 
 #[cfg(test)]

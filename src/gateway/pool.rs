@@ -20,6 +20,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
 const READY_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// What a connection may be used for. Through another proxy one serves all origins.
+#[allow(clippy::large_enum_variant, reason = "a box would cost an allocation a request")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Key {
     /// Requests to this origin.

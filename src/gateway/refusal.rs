@@ -13,10 +13,12 @@ use jiff::tz::TimeZone;
 
 use super::{
     asked::{Asked, BadTarget},
+    beside::LATELY,
     dial::DialError,
     home::Home,
     judged::Denial,
     origins::FetchError,
+    recent::Refused,
     serve::Seat,
 };
 use crate::{
@@ -138,6 +140,14 @@ struct RefusalPage<'a> {
     error: &'static str,
 }
 
+#[derive(Template)]
+#[template(path = "proxy_blocked.html")]
+struct BlockedPage<'a> {
+    say: Speech<'a>,
+    refused: Vec<Refused>,
+    contact: String,
+}
+
 impl Pages {
     pub fn new(zone: TimeZone, contact: Option<String>) -> Self {
         Self { words: Words::of(FRENCH, ENGLISH, zone), contact }
@@ -171,7 +181,7 @@ impl Pages {
             text: say.say_with(&format!("{id}-text"), "host", host.clone()).into_owned(),
             facts: facts(&say, host, why),
             contact: denied.then(|| self.whom(&say)),
-            lately: denied.then(|| format!("{library}bloque")),
+            lately: denied.then(|| format!("{}{LATELY}", library.trim_end_matches('/'))),
             library,
             error,
             say,
@@ -194,6 +204,13 @@ impl Pages {
         answer
     }
 
+    /// What a device was refused lately, for its own eyes.
+    pub fn lately(&self, fields: &HeaderMap, refused: Vec<Refused>) -> Response<Body> {
+        let say = self.speak(fields);
+        let html = BlockedPage { contact: self.whom(&say), say, refused }.render();
+        answer("text/html", html.unwrap_or_default())
+    }
+
     fn whom(&self, say: &Speech<'_>) -> String {
         let named = self
             .contact
@@ -206,7 +223,10 @@ impl Pages {
 fn rendered(fields: &HeaderMap, page: &RefusalPage<'_>) -> Response<Body> {
     let html = is_looked_at(fields).then(|| page.render().ok()).flatten();
     let media = if html.is_some() { "text/html" } else { "text/plain" };
-    let text = html.unwrap_or_else(|| format!("{}\n{}\n", page.title, page.text));
+    answer(media, html.unwrap_or_else(|| format!("{}\n{}\n", page.title, page.text)))
+}
+
+fn answer(media: &str, text: String) -> Response<Body> {
     let mut answer = Response::new(Body::Bytes(text.into()));
     let head = answer.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&format!("{media}; charset=utf-8")) {

@@ -43,3 +43,9 @@ refusal-code = Technical detail
 proxy-title = The school's gateway
 proxy-text = This is the address of the gateway through which devices go to the Internet. To read your textbooks, open the library.
 proxy-file = Automatic settings for browsers
+
+blocked-title = What was blocked on this device
+blocked-text = Within the last hour. Only this device sees this list; it goes by itself.
+blocked-none = Nothing was blocked on this device within the last hour.
+blocked-when = Last time
+blocked-times = { $count } times

@@ -43,3 +43,9 @@ refusal-code = Détail technique
 proxy-title = La passerelle du lycée
 proxy-text = Cette adresse est celle de la passerelle par laquelle les appareils vont sur Internet. Pour lire vos manuels, ouvrez la bibliothèque.
 proxy-file = Réglage automatique des navigateurs
+
+blocked-title = Ce qui a été bloqué sur cet appareil
+blocked-text = Pendant la dernière heure. Seul cet appareil voit cette liste ; elle disparaît d’elle-même.
+blocked-none = Rien n’a été bloqué sur cet appareil pendant la dernière heure.
+blocked-when = Dernière fois
+blocked-times = { $count } fois
