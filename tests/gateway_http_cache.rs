@@ -20,7 +20,10 @@ use std::{
 
 use cache_support::options;
 use gateway_support::{Proxy, settings};
-use preau::gateway::cache::Cache;
+use preau::{
+    config::{self, Period},
+    gateway::cache::Cache,
+};
 use serde::Deserialize;
 use support::until;
 
@@ -109,7 +112,9 @@ fn no_required_test_of_the_suite_fails_that_passed_before() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::start(&package, folder.path());
     let cache = Cache::new(options(&folder.path().join("cache")));
-    let proxy = Proxy::caching(settings(&[origin.1]), cache);
+    // A busy machine is not what is tried here.
+    let patient = config::Gateway { connect_timeout: Period::seconds(60), ..settings(&[origin.1]) };
+    let proxy = Proxy::caching(patient, cache);
     let result = run(&package, &format!("http://{}", proxy.address), &origin);
     let kept = folder.path().join("result.json");
     fs::write(&kept, serde_json::to_string_pretty(&result).unwrap()).unwrap();
