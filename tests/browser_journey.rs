@@ -73,7 +73,7 @@ async fn a_school_day_from_the_ent_to_a_kitchen_table_without_network() {
     friend.goto("/connexion").await;
     friend.fill("#code", &code).await;
     friend.press("form[action='/connexion/code'] button").await;
-    friend.await_at("/").await;
+    friend.await_words("Mon étagère").await;
     reads(&friend).await;
     friend.close_and_come_back().await;
     friend.goto("/connexion").await;

@@ -211,6 +211,12 @@ impl Someone {
     pub async fn enter_by_pass(&self, back: &str) {
         self.goto(&format!("/connexion?retour={back}")).await;
         self.press("form[action='/connexion/passe'] button").await;
+        let begun = Instant::now();
+        // Every address begins as the first page's does: gone from the door, they are in.
+        while self.at().await.starts_with("/connexion") {
+            assert!(begun.elapsed() < PATIENCE, "still at the door: {}", self.text().await);
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
         self.await_at(back).await;
     }
 

@@ -56,6 +56,8 @@ type Asked = Shared<BoxFuture<'static, Result<Arc<Known>, SignInError>>>;
 #[derive(Debug, Clone)]
 struct Question {
     begun: Timestamp,
+    /// Asked because the keys of the one before did not do.
+    again: bool,
     asked: Asked,
 }
 
@@ -74,7 +76,7 @@ impl Provider {
 
     /// What it said lately, or says now.
     pub(super) async fn known(&self, now: Timestamp) -> Result<Arc<Known>, SignInError> {
-        self.question(now, |question| {
+        self.question(now, false, |question| {
             let kept = match question.asked.peek() {
                 Some(Err(_)) => FAILURE_KEPT,
                 Some(Ok(_)) | None => KEPT,
@@ -84,22 +86,23 @@ impl Provider {
         .await
     }
 
-    /// What it says since `old`, whose keys do not do. Not more often than the limit.
+    /// What it says since `old`, whose keys do not do: at once the first time, then not more often
+    /// than the limit.
     pub(super) async fn newer(
         &self,
         old: &Arc<Known>,
         now: Timestamp,
     ) -> Result<Arc<Known>, SignInError> {
-        self.question(now, |question| match question.asked.peek() {
+        self.question(now, true, |question| match question.asked.peek() {
             // Somebody else asked meanwhile.
             Some(Ok(known)) if !Arc::ptr_eq(known, old) => true,
-            _ => age(question, now).is_some_and(|age| age < BETWEEN_NEWER),
+            _ => question.again && age(question, now).is_some_and(|age| age < BETWEEN_NEWER),
         })
         .await
     }
 
     /// The last question, if it does; else a new one, which all who come meanwhile share.
-    fn question(&self, now: Timestamp, does: impl FnOnce(&Question) -> bool) -> Asked {
+    fn question(&self, now: Timestamp, again: bool, does: impl FnOnce(&Question) -> bool) -> Asked {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(question) = last.as_ref()
             && does(question)
@@ -107,7 +110,7 @@ impl Provider {
             return question.asked.clone();
         }
         let asked = discover(self.client.clone(), self.issuer.clone()).boxed().shared();
-        *last = Some(Question { begun: now, asked: asked.clone() });
+        *last = Some(Question { begun: now, again, asked: asked.clone() });
         asked
     }
 }
