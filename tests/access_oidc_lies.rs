@@ -265,14 +265,20 @@ async fn the_answer_of_another_provider_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_keys_are_read_when_a_token_names_one_but_not_at_every_token() {
-    let (old, new) = (Key::new("k1"), Key::new("k2"));
+    let (old, new, newest) = (Key::new("k1"), Key::new("k2"), Key::new("k3"));
     let mut liar = Liar::start(&[&old]).await;
     liar.publish(&[&new]);
-    // The keys were read a moment ago.
     let token = new.sign(&liar.claims());
+    let entered = liar.give(&token, Timestamp::now()).await.unwrap();
+    assert_eq!(entered.session.person.id, "a1");
+    // The keys were read anew a moment ago.
+    liar.cookies = Cookies::default();
+    liar.begin(Timestamp::now()).await;
+    liar.publish(&[&newest]);
+    let token = newest.sign(&liar.claims());
     liar.refuses(&token, "a key that the ENT does not publish").await;
     let later = Timestamp::now() + SignedDuration::from_secs(15);
-    let token = new.sign(&liar.claims());
+    let token = newest.sign(&liar.claims());
     let entered = liar.give(&token, later).await.unwrap();
     assert_eq!(entered.session.person.id, "a1");
     // The old key is not believed any more.
