@@ -31,7 +31,7 @@ use crate::net::{
     guests::Guest,
     patience::Patient,
     sendfile::{Runs, Wire},
-    serve::plain,
+    serve::{accept_failed, plain},
 };
 
 /// A request's head must come within this, counted from the first byte or from the last answer:
@@ -43,8 +43,6 @@ const STALL_TIMEOUT: Duration = Duration::from_mins(2);
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Header fields of a request.
 const MAX_HEADER_FIELDS: usize = 128;
-/// Pause after the system refused a connection for want of something.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A device's connection, as hyper has it.
 type Watched = Patient<Wire<Guarded>>;
@@ -98,13 +96,7 @@ pub async fn accept(gateway: Gateway, listener: TcpListener, door: Door, token: 
         };
         match accepted {
             Ok((stream, peer)) => seated(&gateway, stream, (peer.ip(), door), place, &token),
-            Err(error) => {
-                use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-                if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-                    tracing::warn!(%error, "accept refused by the system: waiting a moment");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+            Err(error) => accept_failed(&error).await,
         }
     }
 }

@@ -126,7 +126,7 @@ async fn accept<H: Handler>(
 }
 
 /// One bad connection is no reason to stop; a system short of something needs a moment.
-async fn accept_failed(error: &io::Error) {
+pub(crate) async fn accept_failed(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
         tracing::warn!(%error, "accept refused by the system: waiting a moment");

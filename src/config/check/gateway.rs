@@ -1,6 +1,6 @@
 //! What the types of `[gateway]` cannot say.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use super::{Found, MAX_CONNECTIONS, MAX_LISTENERS, moving};
 use crate::config::{
@@ -18,15 +18,16 @@ const MAIL_PORT: u16 = 25;
 
 pub(super) fn check_gateway(config: &Config, found: &mut Found<'_>) {
     let gateway = &config.gateway;
-    if gateway.listen.len() > MAX_LISTENERS {
-        let says = format!("{} addresses to listen on", gateway.listen.len());
-        found("gateway.listen", Error, says, "at most 16");
-    }
-    for (index, address) in gateway.listen.iter().enumerate() {
-        let library = config.network.listen.contains(address);
-        if address.port() != 0 && (library || config.https.listen.contains(address)) {
-            let says = format!("the library listens on {address} already");
-            found(&format!("gateway.listen[{index}]"), Error, says, "a port of its own");
+    let taken = &gateway.transparent;
+    check_listeners("gateway.listen", &gateway.listen, config, found);
+    for (key, addresses) in
+        [("gateway.transparent.http", &taken.http), ("gateway.transparent.tls", &taken.tls)]
+    {
+        check_listeners(key, addresses, config, found);
+        for (index, address) in addresses.iter().enumerate().filter(|(_, one)| one.is_ipv6()) {
+            let says = format!("{address} cannot be made transparent by the box itself");
+            let expected = "an IPv4 address; for IPv6, preau-tproxy.socket";
+            found(&format!("{key}[{index}]"), Error, says, expected);
         }
     }
     if !(1..=MAX_CONNECTIONS).contains(&gateway.max_connections) {
@@ -50,6 +51,20 @@ pub(super) fn check_gateway(config: &Config, found: &mut Found<'_>) {
         if count > MAX_SITES {
             let says = format!("{count} sites");
             found(&format!("gateway.{key}"), Error, says, "at most 1000");
+        }
+    }
+}
+
+fn check_listeners(key: &str, on: &[SocketAddr], config: &Config, found: &mut Found<'_>) {
+    if on.len() > MAX_LISTENERS {
+        let says = format!("{} addresses to listen on", on.len());
+        found(key, Error, says, "at most 16");
+    }
+    for (index, address) in on.iter().enumerate() {
+        let library = config.network.listen.contains(address);
+        if address.port() != 0 && (library || config.https.listen.contains(address)) {
+            let says = format!("the library listens on {address} already");
+            found(&format!("{key}[{index}]"), Error, says, "a port of its own");
         }
     }
 }

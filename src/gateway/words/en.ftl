@@ -38,7 +38,7 @@ refusal-ask = Whom to ask: { $contact }.
 refusal-ask-cmil = If this is a mistake, tell the school's CMIL (computer staff).
 refusal-library = Open the school's library
 refusal-lately = What was blocked on this device
-refusal-code = Technical detail
+refusal-code = Technical detail:
 
 proxy-title = The school's gateway
 proxy-text = This is the address of the gateway through which devices go to the Internet. To read your textbooks, open the library.

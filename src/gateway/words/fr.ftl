@@ -38,7 +38,7 @@ refusal-ask = Pour en parler : { $contact }.
 refusal-ask-cmil = Si c’est une erreur, parlez-en au CMIL du lycée.
 refusal-library = Ouvrir la bibliothèque du lycée
 refusal-lately = Ce qui a été bloqué sur cet appareil
-refusal-code = Détail technique
+refusal-code = Détail technique :
 
 proxy-title = La passerelle du lycée
 proxy-text = Cette adresse est celle de la passerelle par laquelle les appareils vont sur Internet. Pour lire vos manuels, ouvrez la bibliothèque.

@@ -5,7 +5,7 @@ home = Textbooks
 help = Help
 search = Search
 search-label = Search for a textbook
-search-hint = Title, subject, ISBN…
+search-hint = Title, subject…
 shelf-title = The school’s textbooks
 shelf-count = { $count ->
     [0] No textbook yet

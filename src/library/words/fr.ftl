@@ -5,7 +5,7 @@ home = Manuels
 help = Aide
 search = Rechercher
 search-label = Rechercher un manuel
-search-hint = Titre, matière, ISBN…
+search-hint = Titre, matière…
 shelf-title = Les manuels de l’établissement
 shelf-count = { $count ->
     [0] Aucun manuel pour l’instant
