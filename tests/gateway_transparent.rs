@@ -273,18 +273,23 @@ fn no_other_way_leads_out() {
     }
 }
 
-/// No site of that name, and no site by its bare address.
-const POLICY: &str = r#"
+/// The region's policy as it is shipped, which closes bare addresses to pupils; and no site of that
+/// name.
+const POLICY: &str = concat!(
+    "[filter]\nregion = \"",
+    env!("CARGO_MANIFEST_DIR"),
+    r#"/config/region/policy.toml"
+[[filter.periods]]
+name = "cours"
+hours = ["lun-ven 08:00-18:00"]
 [[filter.profiles]]
 name = "eleves"
 networks = ["10.77.0.0/24"]
 [[filter.rules]]
 name = "interdit d'essai"
 sites = ["bad.example"]
-[[filter.rules]]
-name = "adresses nues"
-sites = ["0.0.0.0/0", "::/0"]
-"#;
+"#
+);
 
 #[test]
 fn a_refused_site_is_refused_by_name_whatever_the_way() {
@@ -296,9 +301,12 @@ fn a_refused_site_is_refused_by_name_whatever_the_way() {
     assert!(clear.starts_with("HTTP/1.1 403") && clear.contains("interdit d"), "{clear}");
     let alert = world.ask_tls(&format!("{BAD}:443"), "bad.example").unwrap_err();
     assert!(alert.to_string().contains("AccessDenied"), "{alert}");
-    for host in ["BAD.Example.", "sub.bad.example", BAD, "0x2d0c0003", "757858307"] {
+    let addresses = [BAD, "0x2d0c0003", "757858307", "[::ffff:45.12.0.3]", GOOD];
+    for host in ["BAD.Example.", "sub.bad.example"].into_iter().chain(addresses) {
         let said = world.ask(&format!("{BAD}:80"), host);
         assert!(said.starts_with("HTTP/1.1 403"), "{host}: {said}");
+        let rule = if addresses.contains(&host) { "adresses nues" } else { "interdit d" };
+        assert!(said.contains(rule), "{host}: {said}");
         let behind = world.ask(&format!("{GOOD}:80"), host);
         assert!(behind.starts_with("HTTP/1.1 403"), "{host}: {behind}");
     }
