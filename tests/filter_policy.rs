@@ -14,11 +14,12 @@ use filter_support::{
     HOLIDAYS, REGION, SCHOOL, ask, at, config, explain, lists, policy, shown, who,
 };
 use preau::{
+    access::Role,
     config::{
-        Config, Finding,
+        Config, Finding, Severity,
         filter::{Beside, SafeSearch},
     },
-    filter::{Reason, Why, policy::Standing},
+    filter::{Reason, Who, Why, policy::Standing},
 };
 
 const CASES: &str = include_str!("data/filter/cases.txt");
@@ -142,6 +143,17 @@ fn refused_by(region: &str, more: &str) -> Vec<Finding> {
     error.findings().to_vec()
 }
 
+/// What of the school's file is set aside once these lines are added, under this region: the box
+/// starts with the rest.
+fn set_aside_by(region: &str, more: &str) -> (Config, Vec<Finding>) {
+    let beside = Beside::of(Some(region), Some(HOLIDAYS)).unwrap();
+    let text = format!("{SCHOOL}\n{more}");
+    let (config, report) = Config::parse_beside("preau.toml", &text, beside).expect("it starts");
+    assert!(report.has_set_aside() && !report.has_errors(), "{more}");
+    let aside = report.findings.into_iter().filter(|f| f.severity == Severity::Aside).collect();
+    (config, aside)
+}
+
 #[test]
 fn a_school_that_loosens_what_is_locked_is_told_which_rule() {
     for (more, key, says) in [
@@ -193,11 +205,113 @@ fn a_school_that_loosens_what_is_locked_is_told_which_rule() {
             "`serveurs` is locked",
         ),
     ] {
-        let findings = refused_by(REGION, more);
+        let (config, findings) = set_aside_by(REGION, more);
         assert_eq!(findings.len(), 1, "{more}\n{findings:?}");
         assert!(findings[0].key.ends_with(key), "{more}\n{findings:?}");
         assert!(findings[0].message.contains(says), "{more}\n{findings:?}");
         assert!(findings[0].line > SCHOOL.lines().count(), "it points at what was added");
+        let told = config.filter.merged().set_aside;
+        assert_eq!(told.len(), 1, "{more}\n{told:?}");
+        assert!(told[0].starts_with("set aside: ") && told[0].contains(says), "{told:?}");
+    }
+    assert_eq!(config(REGION, SCHOOL).filter.merged().set_aside, Vec::<String>::new());
+}
+
+/// Tries of a school's file that was good until the region locked more.
+const LOOSENING: &str = r#"
+[[filter.rules]]
+name = "mineurs"
+off = true
+[[filter.rules]]
+name = "club de jeux"
+action = "allow"
+categories = ["games", "adult"]
+sites = ["club.example"]
+[[filter.exams]]
+name = "examen large"
+networks = ["10.31.5.0/24"]
+from = "2026-12-03T09:00"
+to = "2026-12-03T12:00"
+categories = ["vpn"]
+sites = ["examen.example"]
+[[filter.profiles]]
+name = "libre"
+networks = ["10.99.0.0/16"]
+[[filter.profiles]]
+name = "atelier"
+like = "eleves"
+networks = ["10.98.0.0/16"]
+safe_search = "off"
+[[filter.profiles]]
+name = "machines"
+like = "serveurs"
+networks = ["10.97.0.0/16"]
+otherwise = "allow"
+[[filter.profiles]]
+name = "grands"
+like = "professeurs"
+roles = ["pupil"]
+networks = ["10.96.0.0/16"]
+[[filter.rules]]
+name = "chez les libres"
+sites = ["salle.example"]
+profiles = ["libre", "atelier"]
+"#;
+
+#[test]
+fn what_a_lock_forbids_does_not_act_and_the_rest_of_the_file_does() {
+    let (config, findings) = set_aside_by(REGION, LOOSENING);
+    assert_eq!(findings.len(), 7, "{findings:?}");
+    let (lists, now) = (lists(), at("2026-11-26T09:00"));
+    let policy = policy(&config, &lists, now);
+    let ask = |address: &str, role: Option<Role>, url: &str, now| {
+        let who = Who { role, ..Who::at(address.parse().unwrap()) };
+        ask(&policy, &lists, &who, url, now)
+    };
+    // The lock stands, and what the same rule opens beside it is open.
+    let adult = ask("10.31.1.1", None, "https://adulte.example/", now);
+    assert!(!adult.allowed && adult.why == Why::Locked, "{adult:?}");
+    for url in ["https://jeux.example/", "https://club.example/"] {
+        assert!(ask("10.31.1.1", None, url, now).allowed, "{url}");
+    }
+    // Devices of a profile that would escape are those of who fits none.
+    let nobody = ask("10.99.0.1", None, "https://adulte.example/", now);
+    assert_eq!((nobody.allowed, nobody.profile.as_str()), (false, "eleves"));
+    // A profile keeps its name, its networks and its own rules; not what loosens.
+    let workshop = ask("10.98.0.1", None, "https://salle.example/", now);
+    assert_eq!((workshop.allowed, workshop.profile.as_str()), (false, "atelier"));
+    assert_eq!(workshop.safe_search, SafeSearch::Strict);
+    let machine = ask("10.97.0.1", None, "https://exemple.example/", now);
+    assert_eq!((machine.allowed, machine.profile.as_str()), (false, "machines"));
+    // Nobody leaves the profile that the region put them in; one that was for them alone is gone.
+    for role in [Some(Role::Pupil), None] {
+        let pupil = ask("10.96.0.1", role, "https://adulte.example/", now);
+        assert_eq!((pupil.allowed, pupil.profile.as_str()), (false, "eleves"), "{role:?}");
+    }
+}
+
+#[test]
+fn a_region_that_locks_what_a_school_opened_long_ago_stops_no_box() {
+    // The school's rule replaced the region's while that was not locked.
+    let own = "[[filter.rules]]\nname = \"distractions\"\noff = true\n\
+               [[filter.rules]]\nname = \"rappel\"\nsites = [\"rappel.example\"]\n";
+    let beside = || Beside::of(Some(REGION), Some(HOLIDAYS)).unwrap();
+    let text = format!("{SCHOOL}\n{own}");
+    let (before, report) = Config::parse_beside("preau.toml", &text, beside()).unwrap();
+    assert!(!report.has_set_aside());
+    let locked = REGION.replace(
+        "name = \"distractions\"\naction",
+        "name = \"distractions\"\nlocked = true\naction",
+    );
+    assert_ne!(locked, REGION);
+    let (after, findings) = set_aside_by(&locked, own);
+    assert_eq!(findings[0].message, "the region's rule `distractions` is locked");
+    let (lists, now) = (lists(), at("2026-11-26T09:00"));
+    for (config, social) in [(before, true), (after, false)] {
+        let policy = policy(&config, &lists, now);
+        let allowed = |url| ask(&policy, &lists, &who("eleve"), url, now).allowed;
+        assert_eq!(allowed("https://social.example/"), social);
+        assert!(!allowed("https://rappel.example/"), "the rest acts");
     }
 }
 
@@ -264,7 +378,7 @@ fn locked_sites_hours_and_defaults_hold_too() {
             "`jour` locks `games`",
         ),
     ] {
-        let findings = refused_by(&region, more);
+        let (_, findings) = set_aside_by(&region, more);
         let found = findings.iter().find(|f| f.key.ends_with(key) && f.message.contains(says));
         assert!(found.is_some(), "{more}\n{findings:?}");
     }
@@ -272,13 +386,16 @@ fn locked_sites_hours_and_defaults_hold_too() {
     let evening = "[[filter.rules]]\nname = \"x\"\naction = \"allow\"\ncategories = [\"games\"]\n\
                    during = [\"etude\"]\n";
     let beside = Beside::of(Some(&region), None).unwrap();
-    Config::parse_beside("preau.toml", &format!("{SCHOOL}\n{evening}"), beside).unwrap();
-    let findings = {
-        let text = SCHOOL.replace("zone = \"B\"", "zone = \"B\"\ndefault_profile = \"invites\"");
-        let beside = Beside::of(Some(REGION), Some(HOLIDAYS)).unwrap();
-        Config::parse_beside("p", &text, beside).expect_err("refused").findings().to_vec()
-    };
-    assert_eq!(findings[0].key, "filter.default_profile");
+    let (_, report) =
+        Config::parse_beside("preau.toml", &format!("{SCHOOL}\n{evening}"), beside).unwrap();
+    assert!(!report.has_set_aside());
+    let text = SCHOOL.replace("zone = \"B\"", "zone = \"B\"\ndefault_profile = \"invites\"");
+    let beside = Beside::of(Some(REGION), Some(HOLIDAYS)).unwrap();
+    let (config, report) = Config::parse_beside("p", &text, beside).unwrap();
+    assert_eq!(report.findings[0].key, "filter.default_profile");
+    let merged = config.filter.merged();
+    let default = merged.default_profile.map(|index| merged.profiles[index].name.as_str());
+    assert_eq!(default, Some("eleves"));
 }
 
 #[test]

@@ -195,16 +195,9 @@ fn a_reload_takes_a_good_policy_and_good_lists_and_keeps_the_old_ones_otherwise(
     let folder = school.folder.path();
     let file = folder.join("preau.toml");
     let good = fs::read_to_string(&file).unwrap();
-    // A school that would loosen what is locked: told which rule, and nothing changes.
-    let loose =
-        "[[filter.rules]]\nname = \"libre\"\naction = \"allow\"\ncategories = [\"adult\"]\n";
-    fs::write(&file, format!("{good}\n{loose}")).unwrap();
-    let refused = school.preau(&["reload"]);
-    assert_eq!(refused.status.code(), Some(78));
-    let says = stderr(&refused);
-    assert!(says.contains("the region's rule `mineurs` locks `adult`"), "{says}");
-    let check = school.preau(&["check-config", file.to_str().unwrap()]);
-    assert_eq!(check.status.code(), Some(78));
+    // A file that is wrong changes nothing.
+    fs::write(&file, format!("{good}\n[[filter.rules]]\nnom = \"x\"\n")).unwrap();
+    assert_eq!(school.preau(&["reload"]).status.code(), Some(78));
     assert_eq!(test(&school, "adulte.example", &IN_CLASS).0, 77);
     // The region's file alone changes; then it is broken.
     fs::write(&file, &good).unwrap();
@@ -227,4 +220,37 @@ fn a_reload_takes_a_good_policy_and_good_lists_and_keeps_the_old_ones_otherwise(
     assert_eq!(test(&school, "autres.example", &IN_CLASS).0, 77, "the lists of before");
     let policy = stdout(&school.preau(&["filter", "policy"]));
     assert!(policy.contains("TROUBLE") && policy.contains("not taken"), "{policy}");
+}
+
+#[test]
+fn what_the_region_locks_is_set_aside_in_the_school_s_file_and_the_box_starts() {
+    let mut school = start();
+    let file = school.folder.path().join("preau.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    let loose = "[[filter.rules]]\nname = \"libre\"\naction = \"allow\"\n\
+                 categories = [\"adult\"]\nsites = [\"jamais.example\"]\n";
+    fs::write(&file, format!("{good}\n{loose}")).unwrap();
+    let aside = "set aside: `adult` of the rule `libre`: the region's rule `mineurs` locks `adult`";
+    let reloaded = school.preau(&["reload"]);
+    assert_eq!(reloaded.status.code(), Some(78));
+    assert!(stdout(&reloaded).contains(aside), "{}", stdout(&reloaded));
+    let acts = |school: &SchoolBox| {
+        assert_eq!(test(school, "adulte.example", &IN_CLASS).0, 77, "the lock stands");
+        assert_eq!(test(school, "jamais.example", &IN_CLASS).0, 0, "the rest of the rule acts");
+        let policy = stdout(&school.preau(&["filter", "policy"]));
+        assert!(policy.contains(&format!("TROUBLE   {aside}")), "{policy}");
+    };
+    acts(&school);
+    let check = school.preau(&["check-config", file.to_str().unwrap()]);
+    assert_eq!(check.status.code(), Some(78));
+    assert!(stderr(&check).contains("the region's rule `mineurs` locks `adult`"));
+    assert!(stdout(&check).contains("wrong, and the rest acts"), "{}", stdout(&check));
+    let json = stdout(&school.preau(&["check-config", "--json", file.to_str().unwrap()]));
+    assert!(json.contains("\"good\":false") && json.contains("\"aside\""), "{json}");
+    // The region may have locked it while the box was off.
+    school.restart();
+    acts(&school);
+    fs::write(&file, &good).unwrap();
+    assert_eq!(school.preau(&["reload"]).status.code(), Some(0));
+    assert_eq!(test(&school, "jamais.example", &IN_CLASS).0, 77);
 }

@@ -89,6 +89,7 @@ fn exit(outcome: &Outcome) -> Exit {
             Exit::Temporary
         }
         Outcome::Import(report) if !report.refused.is_empty() => Exit::Data,
+        Outcome::Reload(report) if !report.set_aside.is_empty() => Exit::Config,
         Outcome::Verify(VerifyReport { damaged: 1.., .. }) => Exit::Data,
         _ => Exit::Good,
     }

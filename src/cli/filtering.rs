@@ -228,7 +228,8 @@ impl Alone {
         let surroundings = Surroundings::of(lists.as_ref(), own_hosts(&config));
         let merged = config.filter.merged();
         let policy = Policy::compile(&merged, &surroundings, zone.clone(), Timestamp::now());
-        policy.complaints().iter().for_each(|complaint| eprintln!("{complaint}"));
+        let complaints = merged.set_aside.iter().chain(policy.complaints());
+        complaints.for_each(|complaint| eprintln!("{complaint}"));
         Ok(Self { policy, lists, zone })
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use preau::{
     access::AccessError,
-    config::{Config, Report},
+    config::{Config, Report, Severity},
     control::socket::SocketError,
     daemon::{self, DaemonError},
     net::listen::{self, ListenError},
@@ -78,8 +78,9 @@ fn log() {
     }
 }
 
+/// What is set aside is the filter's complaint, told with its others.
 fn say_warnings(report: &Report) {
-    for finding in &report.findings {
+    for finding in report.findings.iter().filter(|one| one.severity == Severity::Warning) {
         tracing::warn!(line = finding.line, key = finding.key, "{}", finding.message);
     }
 }

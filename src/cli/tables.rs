@@ -192,6 +192,9 @@ pub fn reload(report: &ReloadReport) {
     if !report.waiting_for_restart.is_empty() {
         println!("wait for a restart: {}", report.waiting_for_restart.join(", "));
     }
+    for aside in &report.set_aside {
+        println!("TROUBLE   {aside}");
+    }
 }
 
 /// A moment in this machine's zone, to the second.

@@ -19,13 +19,14 @@ use std::{fs::File, io::Read, path::Path};
 use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
+use self::place::Places;
 pub use self::{
     access::{Access, Attributes, Cas, Oidc, PersonalList, SignIn},
     filter::Filter,
     gateway::{Gateway, HttpCache, Upstream},
     https::{Acme, Https},
     reload::{Change, changes},
-    report::{ConfigError, Finding, Report},
+    report::{ConfigError, Finding, Report, Severity},
     sections::{
         AnswerFormat, Catalogue, Config, Control, Credentials, FeedSource, Library, Mirror,
         Network, ResourceListSource, School, Store, SubscriptionMethod, SubscriptionSource,
@@ -33,7 +34,6 @@ pub use self::{
     uai::Uai,
     units::{BadUnit, ByteRate, ByteSize, Endpoint, Period, Site, TimeWindow},
 };
-use self::{place::Places, report::Severity};
 
 /// Where the configuration is when nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/preau/preau.toml";

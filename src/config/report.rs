@@ -60,6 +60,8 @@ pub struct Report {
 pub enum Severity {
     /// Yes.
     Error,
+    /// No: it is wrong, what it is about does not act, and the rest does.
+    Aside,
     /// No.
     Warning,
 }
@@ -127,6 +129,11 @@ impl Report {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)
     }
 
+    /// Is there anything that does not act?
+    pub fn has_set_aside(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Aside)
+    }
+
     /// Each finding with its source line.
     pub fn render(&self, colours: bool) -> String {
         let theme =
@@ -174,7 +181,7 @@ impl std::error::Error for Shown<'_> {}
 impl miette::Diagnostic for Shown<'_> {
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.finding.severity {
-            Severity::Error => miette::Severity::Error,
+            Severity::Error | Severity::Aside => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
         })
     }

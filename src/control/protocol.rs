@@ -348,6 +348,9 @@ pub struct ReloadReport {
     pub applied: Vec<String>,
     /// Keys that wait for a restart.
     pub waiting_for_restart: Vec<String>,
+    /// What of the school's policy does not act, since the region locked otherwise.
+    #[serde(default)]
+    pub set_aside: Vec<String>,
 }
 
 /// A book, in a line.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{filtering, house::House};
 use crate::{
-    config::{Change, Config, changes},
+    config::{Change, Config, Severity, changes},
     control::{
         protocol::{Fault, Refusal, ReloadReport},
         socket,
@@ -42,7 +42,7 @@ fn apply(house: &House) -> Result<ReloadReport, Refusal> {
     })?;
     let (new, report) =
         Config::load(file).map_err(|error| Refusal::new(Fault::Config, error.render(false)))?;
-    for finding in &report.findings {
+    for finding in report.findings.iter().filter(|one| one.severity == Severity::Warning) {
         tracing::warn!(line = finding.line, key = finding.key, "{}", finding.message);
     }
     let old = house.config();
@@ -66,14 +66,15 @@ fn apply(house: &House) -> Result<ReloadReport, Refusal> {
             .map_err(|error| Refusal::new(Fault::Config, error))?;
     }
     house.mirror.reconfigure(&next.mirror);
-    let now = Timestamp::now();
+    let (now, policy) = (Timestamp::now(), next.filter.merged());
+    let set_aside = policy.set_aside.clone();
     if next.filter != old.filter {
-        house.filter.replace_policy(next.filter.merged(), now);
+        house.filter.replace_policy(policy, now);
     }
     house.filter.look_for_lists(&filtering::lists_folder(&next), now);
     house.set_config(next);
     let keys = |changes: Vec<Change>| changes.into_iter().map(|change| change.key).collect();
     let (applied, waiting_for_restart): (Vec<String>, Vec<String>) = (keys(live), keys(waiting));
     house.waiting.send_replace(waiting_for_restart.clone());
-    Ok(ReloadReport { applied, waiting_for_restart })
+    Ok(ReloadReport { applied, waiting_for_restart, set_aside })
 }

@@ -114,6 +114,9 @@ impl Filter {
     /// Puts another policy in force.
     pub fn replace_policy(&self, policy: Merged, now: Timestamp) {
         let mut sources = self.changing();
+        for aside in &policy.set_aside {
+            tracing::error!("{aside}");
+        }
         sources.policy = policy;
         let old = self.inner.state.load_full();
         let compiled = sources.compile(old.lists(), &self.inner.zone, now);

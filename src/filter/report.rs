@@ -80,7 +80,7 @@ pub struct RuleReport {
 pub(super) fn report(policy: &Merged, state: &State, now: Timestamp) -> PolicyReport {
     let timetable = state.policy().timetable();
     let default = policy.default_profile.and_then(|index| policy.profiles.get(index));
-    let mut complaints: Vec<String> = state.troubles().to_vec();
+    let mut complaints = [state.troubles(), &policy.set_aside].concat();
     if state.lists().is_none() && names_categories(policy) {
         complaints.push("there are no lists: rules on categories do nothing".into());
     } else {

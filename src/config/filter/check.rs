@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Exam, Filter, Holiday, Merged, Profile, Rule, locks};
+use super::{Exam, Filter, Holiday, Merged, Profile, Rule, locks, merge};
 use crate::config::{
     check::{Fault, absolute},
     report::Severity::{self, Error, Warning},
@@ -34,7 +34,11 @@ type Found<'a> = dyn FnMut(&str, Severity, String, &'static str) + 'a;
 pub(in crate::config) fn check(filter: &Filter) -> Vec<Fault> {
     let mut faults = alone(filter, Whose::School);
     if filter.region.is_none() || filter.beside.region.is_some() {
-        faults.extend(together(filter, &filter.merged()));
+        let none = Filter::default();
+        let region = filter.beside.region.as_deref().unwrap_or(&none);
+        // With the profiles that are set aside: a name is no riddle for that.
+        let profiles = merge::profiles(region, filter);
+        faults.extend(together(filter, &Merged { profiles, ..filter.merged() }));
     }
     faults.extend(locks::check(filter));
     faults

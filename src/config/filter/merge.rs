@@ -1,10 +1,10 @@
-//! The region's policy with the school's on top of it. What the school may not do has been
-//! refused before (`locks`); here the region's word stands wherever it is locked.
+//! The region's policy with the school's on top of it. What the school may not do is set aside
+//! (`locks`): the region's word stands wherever it is locked.
 
 use ipnet::IpNet;
 use jiff::civil::Date;
 
-use super::{Action, Exam, Filter, NamedPeriod, Profile, Rule, SafeSearch, SignedIn};
+use super::{Action, Exam, Filter, NamedPeriod, Profile, Rule, SafeSearch, SignedIn, locks};
 
 /// Who said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +32,8 @@ pub struct Merged {
     pub holidays: Vec<(Date, Date)>,
     /// Days with classes although they fall into the former.
     pub school_days: Vec<Date>,
+    /// What of the school's does not act, since the region locked otherwise: a line each.
+    pub set_aside: Vec<String>,
 }
 
 /// A profile that says everything.
@@ -75,8 +77,9 @@ impl Filter {
     pub fn merged(&self) -> Merged {
         let none = Self::default();
         let region = self.beside.region.as_deref().unwrap_or(&none);
-        let profiles = profiles(region, self);
-        let default = self.default_profile.as_ref().or(region.default_profile.as_ref());
+        let school = locks::held_to(self, region);
+        let profiles = profiles(region, &school);
+        let default = school.default_profile.as_ref().or(region.default_profile.as_ref());
         let named = default.and_then(|name| profiles.iter().position(|p| p.name == *name));
         let zone = self.zone.or(region.zone);
         let holidays = self.beside.holidays.iter().filter(|holiday| holiday.is_of(zone));
@@ -93,6 +96,7 @@ impl Filter {
                 .chain(days_off.map(|day| (*day, *day)))
                 .collect(),
             school_days: school_days.copied().collect(),
+            set_aside: locks::set_aside(self),
         }
     }
 }
@@ -109,7 +113,7 @@ fn periods(region: &Filter, school: &Filter) -> Vec<NamedPeriod> {
 }
 
 /// In the school's order, then those of the region that the school does not name.
-fn profiles(region: &Filter, school: &Filter) -> Vec<MergedProfile> {
+pub(super) fn profiles(region: &Filter, school: &Filter) -> Vec<MergedProfile> {
     let of_region = |name: &str| region.profiles.iter().find(|p| p.name == name);
     let of_school = |name: &str| school.profiles.iter().find(|p| p.name == name);
     let whole = |name: &str, like: Option<&String>| {
