@@ -2,9 +2,9 @@
 //! clients who ask at once for 200 MB that nobody has yet.
 
 use std::{
-    fs,
+    fs, io,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt as _,
+    os::{fd::AsFd as _, unix::fs::PermissionsExt as _},
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, Interest},
     net::TcpStream,
     task::JoinSet,
 };
@@ -127,9 +127,19 @@ async fn client(address: SocketAddr, url: String) -> Result<usize> {
     stream.write_all(ask.as_bytes()).await?;
     let (mut buffer, mut bytes, mut head) = (vec![0; 256 * 1024], 0, Vec::new());
     loop {
+        if bytes > 0 {
+            stream.readable().await?;
+            let take = || load::discard(stream.as_fd(), &mut buffer);
+            match stream.try_io(Interest::READABLE, take) {
+                Ok(0) => return Ok(bytes),
+                Ok(read) => bytes += read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+            continue;
+        }
         match stream.read(&mut buffer).await? {
             0 => return Ok(bytes),
-            read if bytes > 0 => bytes += read,
             read => {
                 head.extend_from_slice(&buffer[..read]);
                 if let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -14,7 +14,9 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use support::report::Report;
+use support::report::{Report, Row};
+
+type Theme = fn(&Path, &mut Vec<Row>) -> Result<()>;
 
 fn main() -> Result<()> {
     if let Some(file) = std::env::var_os(verdicts::WEIGH) {
@@ -27,9 +29,15 @@ fn main() -> Result<()> {
     }
     fs::create_dir_all(&work)?;
     let mut rows = Vec::new();
-    cache::measure(&work, &mut rows)?;
-    proxy::measure(&work, &mut rows)?;
-    verdicts::measure(&work, &mut rows)?;
+    let themes: [(&str, Theme); 3] =
+        [("cache", cache::measure), ("proxy", proxy::measure), ("verdicts", verdicts::measure)];
+    // Named alone, a theme is measured alone: `scripts/bench carry proxy`.
+    let named: Vec<String> = std::env::args().skip(1).filter(|one| !one.starts_with('-')).collect();
+    for (name, measure) in themes {
+        if named.is_empty() || named.iter().any(|one| one == name) {
+            measure(&work, &mut rows)?;
+        }
+    }
     fs::remove_dir_all(&work)?;
     Report::new("carry", rows).publish(&out)
 }

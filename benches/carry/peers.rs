@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    io::{BufWriter, Write as _},
+    io::{BufWriter, Read as _, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -11,6 +12,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use crate::support::process::{Server, free_port};
+
+/// How long a proxy may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// squidGuard with all names in one list, which is the least it has to look through.
 pub struct SquidGuard {
@@ -95,6 +99,79 @@ impl Dnsmasq {
     /// KiB.
     pub fn memory(&self) -> Result<f64> {
         self.server.memory()
+    }
+}
+
+/// e2guardian as Debian sets it up, refusing every name.
+pub struct E2guardian {
+    server: Server,
+    /// From its start to its first answer.
+    pub loaded_in: Duration,
+}
+
+impl E2guardian {
+    /// `listed` is one of the names.
+    pub fn start<'n>(
+        work: &Path,
+        names: impl Iterator<Item = &'n [u8]>,
+        listed: &str,
+    ) -> Result<Self> {
+        let (folder, port) = (work.join("e2guardian"), free_port()?);
+        let place = folder.display();
+        let copied = Command::new("cp").args(["-rL", "/etc/e2guardian"]).arg(&folder).status()?;
+        ensure!(copied.success(), "no e2guardian here (scripts/install bench)");
+        for name in ["e2guardian.conf", "e2guardianf1.conf", "examplef1.story", "preauth.story"] {
+            let file = folder.join(name);
+            let text = fs::read_to_string(&file)?.replace("/etc/e2guardian", &place.to_string());
+            fs::write(file, text)?;
+        }
+        let settings = folder.join("e2guardian.conf");
+        let left =
+            ["filterip", "filterports", "checkip", "transparenthttpsport", "nodaemon", "nologger"];
+        let mut text: String = fs::read_to_string(&settings)?
+            .lines()
+            .filter(|line| !left.iter().any(|key| line.starts_with(key)))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        text.push_str(&format!(
+            "filterip = 127.0.0.1\nfilterports = {port}\nnodaemon = on\nnologger = on\n\
+             daemonuser = 'root'\ndaemongroup = 'root'\npidfilename = '{place}/pid'\n\
+             loglocation = '{place}/access.log'\n"
+        ));
+        fs::write(&settings, text)?;
+        write_lines(&folder.join("lists/bannedsitelist"), names, b"", b"")?;
+        let mut command = Command::new("e2guardian");
+        command.args(["-N", "-c"]).arg(&settings);
+        let server = Server::start(command, port, &folder.join("log"))?;
+        ensure!(refuses(&server, listed)?, "e2guardian does not refuse {listed}");
+        ensure!(!refuses(&server, "127.0.0.1:1")?, "e2guardian refuses everything");
+        let loaded_in = server.started_in;
+        Ok(Self { server, loaded_in })
+    }
+
+    /// KiB.
+    pub fn memory(&self) -> Result<f64> {
+        self.server.memory()
+    }
+}
+
+/// Does e2guardian answer a request for this host with its page for what is banned?
+fn refuses(server: &Server, host: &str) -> Result<bool> {
+    let mut stream = TcpStream::connect(server.address)?;
+    let ask = format!("GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes())?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        match stream.read(&mut buffer)? {
+            0 => return Ok(false),
+            read => answer.extend_from_slice(&buffer[..read]),
+        }
+        // It keeps some connections although it is asked to close them.
+        let page = String::from_utf8_lossy(&answer);
+        if page.contains("</html>") || page.contains("Block page") {
+            return Ok(page.contains("Block page"));
+        }
     }
 }
 

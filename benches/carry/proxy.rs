@@ -1,18 +1,24 @@
 //! The proxy beside Squid: tunnels opened, their throughput, plain requests. Both find nginx at the
 //! other end, neither keeps anything or writes a log, and they take turns.
+//!
+//! All share the machine's cores, so whoever asks and whoever answers is kept as light as can be:
+//! threads that block, bytes that are never copied, an origin that looks at a connection only once
+//! it was asked something.
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
     process::Command,
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncWriteExt as _, Interest},
     task::JoinSet,
 };
 
@@ -49,6 +55,7 @@ pub fn measure(work: &Path, rows: &mut Vec<Row>) -> Result<()> {
     let _nginx = street.nginx()?;
     let (ours, squid) = (street.preau()?, street.squid()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    openings(&street, [&ours, &squid], rows)?;
     let mut row = |name: &str, unit, figure: &dyn Fn(SocketAddr) -> Result<f64>| -> Result<()> {
         let (mut here, mut there) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
@@ -62,7 +69,6 @@ pub fn measure(work: &Path, rows: &mut Vec<Row>) -> Result<()> {
         rows.push(Row::new(name, unit, Better::More, here, "Squid", there));
         Ok(())
     };
-    row("tunnels opened", "/s", &|proxy| runtime.block_on(opened(proxy, street.origin)))?;
     row("one tunnel", "MB/s", &|proxy| one(proxy, street.origin))?;
     row("200 tunnels at once", "MB/s", &|proxy| runtime.block_on(many(proxy, street.origin)))?;
     row("plain requests", "/s", &|proxy| street.plain(proxy))
@@ -83,7 +89,7 @@ impl Street {
                  error_log {work}/nginx.err;\n\
                  events {{ worker_connections 4096; }}\n\
                  http {{ access_log off; sendfile on; keepalive_requests 100000000;\n\
-                 server {{ listen {origin} backlog=4096; root {work}/www; }} }}\n"
+                 server {{ listen {origin} backlog=4096 deferred; root {work}/www; }} }}\n"
             ),
         )?;
         let mut command = Command::new("nginx");
@@ -161,46 +167,71 @@ fn asking(origin: SocketAddr) -> String {
     format!("CONNECT {origin} HTTP/1.1\r\nHost: {origin}\r\n\r\n")
 }
 
-async fn tunnel(proxy: SocketAddr, origin: SocketAddr) -> Result<tokio::net::TcpStream> {
-    let mut stream = tokio::net::TcpStream::connect(proxy).await?;
-    stream.write_all(asking(origin).as_bytes()).await?;
-    let mut head = Vec::with_capacity(512);
-    while !head.ends_with(b"\r\n\r\n") {
-        ensure!(stream.read_buf(&mut head).await? > 0, "no answer to CONNECT");
+fn tunnel(proxy: SocketAddr, origin: SocketAddr) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(proxy)?;
+    stream.write_all(asking(origin).as_bytes())?;
+    let (mut head, mut heard) = ([0; 512], 0);
+    while !head[..heard].ends_with(b"\r\n\r\n") {
+        let read = stream.read(&mut head[heard..])?;
+        ensure!(read > 0, "no answer to CONNECT");
+        heard += read;
     }
-    ensure!(head.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&head));
+    ensure!(head.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&head[..heard]));
     Ok(stream)
 }
 
-/// Tunnels a second that are opened and closed again.
-async fn opened(proxy: SocketAddr, origin: SocketAddr) -> Result<f64> {
-    let (begun, mut tasks) = (Instant::now(), JoinSet::new());
-    for _ in 0..OPENERS {
-        tasks.spawn(async move {
-            let mut count = 0u32;
-            while begun.elapsed() < OPENING {
-                let stream = tunnel(proxy, origin).await?;
-                // Else the ports of this machine would run out.
-                socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
-                count += 1;
+/// Tunnels opened a second, by whoever asks on the same cores; and what each takes of a processor,
+/// which is what bounds a box whose devices ask from afar.
+fn openings(street: &Street, proxies: [&Server; 2], rows: &mut Vec<Row>) -> Result<()> {
+    let mut figures = [const { (Vec::new(), Vec::new()) }; 2];
+    for round in 0..=ROUNDS {
+        for (proxy, (rates, costs)) in proxies.iter().zip(&mut figures) {
+            let before = proxy.processor()?;
+            let rate = opened(proxy.address, street.origin)?;
+            let cost = (proxy.processor()? - before) / (rate * OPENING.as_secs_f64());
+            if round > 0 {
+                rates.push(rate);
+                costs.push(cost * 1e6);
             }
-            anyhow::Ok(count)
-        });
+        }
     }
+    let [(here, here_costs), (there, there_costs)] = figures;
+    let (here, there) = (median(here), median(there));
+    rows.push(Row::new("tunnels opened", "/s", Better::More, here, "Squid", there));
+    let (here, there) = (median(here_costs), median(there_costs));
+    let name = "processor time a tunnel opened";
+    rows.push(Row::new(name, "µs", Better::Less, here, "Squid", there));
+    Ok(())
+}
+
+/// Tunnels a second that are opened and closed again.
+fn opened(proxy: SocketAddr, origin: SocketAddr) -> Result<f64> {
+    let begun = Instant::now();
+    let openers: Vec<_> = (0..OPENERS)
+        .map(|_| {
+            thread::spawn(move || -> Result<u32> {
+                let mut count = 0;
+                while begun.elapsed() < OPENING {
+                    let stream = tunnel(proxy, origin)?;
+                    // Else the ports of this machine would run out.
+                    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+                    count += 1;
+                }
+                Ok(count)
+            })
+        })
+        .collect();
     let mut count = 0;
-    while let Some(opener) = tasks.join_next().await {
-        count += opener??;
+    for opener in openers {
+        count += opener.join().map_err(|_| anyhow!("an opener panicked"))??;
     }
     Ok(f64::from(count) / begun.elapsed().as_secs_f64())
 }
 
 /// Megabytes a second through one tunnel.
 fn one(proxy: SocketAddr, origin: SocketAddr) -> Result<f64> {
-    let mut stream = TcpStream::connect(proxy)?;
-    stream.write_all(asking(origin).as_bytes())?;
+    let mut stream = tunnel(proxy, origin)?;
     let mut buffer = vec![0; BUFFER_BYTES];
-    let heard = stream.read(&mut buffer)?;
-    ensure!(buffer[..heard].ends_with(b"\r\n\r\n"), "no tunnel");
     let begun = Instant::now();
     for _ in 0..BODIES {
         stream.write_all(format!("GET /large HTTP/1.1\r\nHost: {origin}\r\n\r\n").as_bytes())?;
@@ -213,7 +244,9 @@ fn one(proxy: SocketAddr, origin: SocketAddr) -> Result<f64> {
 async fn many(proxy: SocketAddr, origin: SocketAddr) -> Result<f64> {
     let mut streams = Vec::new();
     for _ in 0..TUNNELS {
-        streams.push(tunnel(proxy, origin).await?);
+        let stream = tunnel(proxy, origin)?;
+        stream.set_nonblocking(true)?;
+        streams.push(tokio::net::TcpStream::from_std(stream)?);
     }
     let (begun, mut tasks) = (Instant::now(), JoinSet::new());
     for mut stream in streams {
@@ -222,9 +255,13 @@ async fn many(proxy: SocketAddr, origin: SocketAddr) -> Result<f64> {
             stream.write_all(ask.as_bytes()).await?;
             let (mut buffer, mut got) = (vec![0; BUFFER_BYTES], 0);
             loop {
-                match stream.read(&mut buffer).await? {
-                    0 => break,
-                    read => got += read,
+                stream.readable().await?;
+                let take = || load::discard(stream.as_fd(), &mut buffer);
+                match stream.try_io(Interest::READABLE, take) {
+                    Ok(0) => break,
+                    Ok(read) => got += read,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error.into()),
                 }
             }
             ensure!(got > EACH_BYTES, "a tunnel ended after {got} bytes");

@@ -1,5 +1,6 @@
 //! Look-ups in the whole of UT1: how many a second, how long each takes, what the lists weigh, how
-//! long they take to load and to compile; beside squidGuard and dnsmasq with the same names.
+//! long they take to load and to compile; beside squidGuard, dnsmasq and e2guardian with
+//! the same names.
 
 use std::{
     fs,
@@ -10,27 +11,41 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use preau::filter::{
-    host::Host,
-    lists::{
-        Builder, Lists,
-        formats::{Format, Source},
+use jiff::{Timestamp, civil::date, tz::TimeZone};
+use preau::{
+    access::Role,
+    config::{Config, filter::Beside},
+    filter::{
+        Openings, Who,
+        host::Host,
+        lists::{
+            Builder, Lists,
+            formats::{Format, Source},
+        },
+        policy::{Policy, Surroundings},
+        target::{HTTPS_PORT, Target},
     },
-    target::{HTTPS_PORT, Target},
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 
 use crate::{
-    peers::{Dnsmasq, SquidGuard},
+    peers::{Dnsmasq, E2guardian, SquidGuard},
     support::report::{Better, Row, median},
 };
 
+/// As the repository gives them.
+const REGION: &str = include_str!("../../config/region/policy.toml");
+const HOLIDAYS: &str = include_str!("../../config/holidays.toml");
+/// A school of the tests.
+const SCHOOL: &str = include_str!("../../tests/data/filter/preau.toml");
 /// Where the lists are looked for, beside the project, when nobody says where they are.
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/ut1-blacklists.tar.gz");
 /// Names of the variable that says.
 const VARIABLE: &str = "PREAU_UT1";
 /// Of the variable that has this program load a file, say what it weighs, and end.
 pub const WEIGH: &str = "PREAU_BENCH_WEIGH";
+/// A name of UT1.
+const LISTED: &str = "pornhub.com";
 /// Rounds of each measure; the median counts.
 const ROUNDS: usize = 9;
 /// Addresses asked in a round.
@@ -97,7 +112,8 @@ pub fn measure(work: &Path, rows: &mut Vec<Row>) -> Result<()> {
 
     let (lists, loaded_in, memory) = load(&file)?;
     let addresses = mixed(&names)?;
-    let ours = median((0..ROUNDS).map(|_| rate(&lists, &addresses)).collect());
+    let ours =
+        median((0..ROUNDS).map(|_| rate(&addresses, |one| is_listed(&lists, one))).collect());
 
     println!("squidGuard compiles the same names");
     let squid_guard = SquidGuard::compile(work, names.iter())?;
@@ -113,14 +129,17 @@ pub fn measure(work: &Path, rows: &mut Vec<Row>) -> Result<()> {
 
     println!("dnsmasq loads the same names");
     let dnsmasq = Dnsmasq::start(work, names.iter())?;
-    let theirs = dnsmasq.memory()? / 1024.0;
-    let name = "memory of UT1";
-    rows.push(Row::new(name, "MiB", Better::Less, memory, "dnsmasq", theirs));
-    rows.push(Row::new(name, "MiB", Better::Less, memory, "limit", MEMORY_LIMIT_MIB));
-    let name = "loading UT1";
-    let theirs = dnsmasq.loaded_in.as_secs_f64();
-    rows.push(Row::new(name, "s", Better::Less, loaded_in, "dnsmasq", theirs));
-    rows.push(Row::new(name, "s", Better::Less, loaded_in, "limit", LOAD_LIMIT_S));
+    let mut peers = vec![("dnsmasq", dnsmasq.memory()?, dnsmasq.loaded_in.as_secs_f64())];
+    drop(dnsmasq);
+    println!("e2guardian loads the same names");
+    let e2guardian = E2guardian::start(work, names.iter(), LISTED)?;
+    peers.push(("e2guardian", e2guardian.memory()?, e2guardian.loaded_in.as_secs_f64()));
+    drop(e2guardian);
+    peers.push(("limit", MEMORY_LIMIT_MIB * 1024.0, LOAD_LIMIT_S));
+    for (peer, kib, seconds) in peers {
+        rows.push(Row::new("memory of UT1", "MiB", Better::Less, memory, peer, kib / 1024.0));
+        rows.push(Row::new("loading UT1", "s", Better::Less, loaded_in, peer, seconds));
+    }
     Ok(())
 }
 
@@ -195,11 +214,38 @@ fn is_listed(lists: &Lists, address: &str) -> bool {
     listed
 }
 
-fn rate(lists: &Lists, addresses: &[String]) -> f64 {
+/// Questions a second, of these addresses.
+fn rate(addresses: &[String], is_refused: impl Fn(&str) -> bool) -> f64 {
     let begun = Instant::now();
-    let listed = addresses.iter().filter(|address| is_listed(lists, address)).count();
-    black_box(listed);
+    black_box(addresses.iter().filter(|address| is_refused(address)).count());
     addresses.len() as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// The region's sample policy over these lists, as it judges a pupil.
+struct Judge {
+    policy: Policy,
+    openings: Openings,
+    pupil: Who<'static>,
+    now: Timestamp,
+}
+
+impl Judge {
+    fn new(lists: &Lists) -> Result<Self> {
+        let beside = Beside::of(Some(REGION), Some(HOLIDAYS))?;
+        let (config, _) = Config::parse_beside("preau.toml", SCHOOL, beside)?;
+        let zone = TimeZone::get("Europe/Paris")?;
+        let now = zone.to_timestamp(date(2026, 11, 26).at(10, 0, 0, 0))?;
+        let surroundings = Surroundings::of(Some(lists), Vec::new());
+        let policy = Policy::compile(&config.filter.merged(), &surroundings, zone, now);
+        let pupil = Who { role: Some(Role::Pupil), ..Who::at([10, 31, 4, 20].into()) };
+        Ok(Self { policy, openings: Openings::default(), pupil, now })
+    }
+
+    fn refuses(&self, lists: &Lists, address: &str) -> bool {
+        let Ok(host) = Host::parse(address) else { return true };
+        let target = Target::of_host(&host, HTTPS_PORT);
+        !self.policy.judge(Some(lists), &self.openings, &self.pupil, &target, self.now).allowed
+    }
 }
 
 fn one_by_one(lists: &Lists, names: &Names, rows: &mut Vec<Row>) -> Result<()> {
@@ -217,14 +263,17 @@ fn one_by_one(lists: &Lists, names: &Names, rows: &mut Vec<Row>) -> Result<()> {
         addresses.iter().filter(|address| is_listed(lists, address)).count() as f64 / ASKED as f64
     };
     ensure!(share(&hits) > 0.99 && share(&misses) < 0.01, "the lists do not answer rightly");
-    for (name, addresses) in [
-        ("a verdict: a listed name", &hits),
-        ("a verdict: a name in no list", &misses),
-        ("a verdict: ten labels in no list", &deep),
-    ] {
-        let rates = (0..ROUNDS).map(|_| rate(lists, addresses)).collect();
-        let ns = 1e9 / median(rates);
-        rows.push(Row::new(name, "ns", Better::Less, ns, "limit", VERDICT_LIMIT_NS));
+    let judge = Judge::new(lists)?;
+    for (name, addresses) in
+        [("a listed name", &hits), ("a name in no list", &misses), ("ten labels in no list", &deep)]
+    {
+        let mut add = |what: &str, is_refused: &dyn Fn(&str) -> bool| {
+            let rates = (0..ROUNDS).map(|_| rate(addresses, is_refused)).collect();
+            let (name, ns) = (format!("{what}: {name}"), 1e9 / median(rates));
+            rows.push(Row::new(name, "ns", Better::Less, ns, "limit", VERDICT_LIMIT_NS));
+        };
+        add("in which lists", &|address| is_listed(lists, address));
+        add("a pupil's verdict by the region's policy", &|address| judge.refuses(lists, address));
     }
     Ok(())
 }

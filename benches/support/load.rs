@@ -1,14 +1,16 @@
 //! Load on a server: one big body after another, pages by `wrk`, or many slow readers.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd},
     path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
+use nix::sys::socket::{MsgFlags, recv};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     task::JoinSet,
@@ -42,6 +44,12 @@ pub fn big_bodies(address: SocketAddr, path: &str, times: u32) -> Result<f64> {
     Ok(bytes as f64 / begun.elapsed().as_secs_f64())
 }
 
+/// Takes bytes from a connection without copying them, so that the one who reads is not what is
+/// measured: how many (tcp(7), `MSG_TRUNC`).
+pub fn discard(stream: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(stream.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC)?)
+}
+
 /// The body of the next answer on a connection, not a byte more: its length.
 pub fn one_body(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<u64> {
     let mut head = Vec::new();
@@ -56,7 +64,7 @@ pub fn one_body(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<u64> {
     let total = content_length(&String::from_utf8_lossy(&head[..body_start]), "200")?;
     let mut got = (head.len() - body_start) as u64;
     while got < total {
-        let n = stream.read(buffer)?;
+        let n = discard(stream.as_fd(), buffer)?;
         ensure!(n > 0, "the body ended {} bytes early", total - got);
         got += n as u64;
     }

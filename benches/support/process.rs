@@ -14,6 +14,11 @@ use nix::{sys::signal, unistd::Pid};
 /// How long a server may take to answer its first connection.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
+/// How long it may take to end.
+const END_LIMIT: Duration = Duration::from_secs(5);
+/// Of processor time, in `/proc` (`USER_HZ`: the same on every Linux that Préau is built for).
+const TICKS_A_SECOND: f64 = 100.0;
+
 /// A server under measure, ended when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -72,6 +77,20 @@ impl Server {
         }
         Ok(sum)
     }
+
+    /// Processor time that the process and its children have taken, in seconds.
+    pub fn processor(&self) -> Result<f64> {
+        let mut ticks = 0;
+        for pid in tree(self.child.id())? {
+            let Ok(text) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+            // proc_pid_stat(5): after the name in brackets, which may hold anything.
+            let fields = text.rsplit_once(") ").context("no name in /proc/PID/stat")?.1;
+            for field in fields.split(' ').skip(11).take(2) {
+                ticks += field.parse::<u32>()?;
+            }
+        }
+        Ok(f64::from(ticks) / TICKS_A_SECOND)
+    }
 }
 
 /// A process and all its descendants.
@@ -92,6 +111,15 @@ impl Drop for Server {
     fn drop(&mut self) {
         let Ok(id) = i32::try_from(self.child.id()) else { return };
         let _ = signal::kill(Pid::from_raw(id), signal::Signal::SIGTERM);
-        let _ = self.child.wait();
+        let asked = Instant::now();
+        // Some do not go when they are asked.
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if asked.elapsed() > END_LIMIT {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+            }
+            #[allow(clippy::disallowed_methods, reason = "a benchmark has no runtime to hold up")]
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }

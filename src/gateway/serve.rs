@@ -18,6 +18,7 @@ use hyper::{
     upgrade::{OnUpgrade, Upgraded},
 };
 use hyper_util::rt::TokioTimer;
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::OwnedSemaphorePermit,
@@ -84,6 +85,11 @@ impl Seat {
 }
 
 pub async fn accept(gateway: Gateway, listener: TcpListener, door: Door, token: CancellationToken) {
+    // Connections inherit it. Without it the last packet of each answer would wait for an
+    // acknowledgement.
+    let _ = SockRef::from(&listener).set_tcp_nodelay(true);
+    let local = listener.local_addr().ok().filter(|local| !local.ip().is_unspecified());
+    let door = Doorway { door, local };
     loop {
         let place = tokio::select! {
             () = token.cancelled() => return,
@@ -95,16 +101,23 @@ pub async fn accept(gateway: Gateway, listener: TcpListener, door: Door, token: 
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => seated(&gateway, stream, (peer.ip(), door), place, &token),
+            Ok((stream, peer)) => seated(&gateway, stream, (peer.ip(), &door), place, &token),
             Err(error) => accept_failed(&error).await,
         }
     }
 }
 
+/// A listener.
+struct Doorway {
+    door: Door,
+    /// Where it is, when it is at one address: that of all its connections, then.
+    local: Option<SocketAddr>,
+}
+
 fn seated(
     gateway: &Gateway,
     stream: TcpStream,
-    (device, door): (IpAddr, Door),
+    (device, doorway): (IpAddr, &Doorway),
     place: OwnedSemaphorePermit,
     token: &CancellationToken,
 ) {
@@ -112,7 +125,9 @@ fn seated(
     let Some(guest) = shared.guests.admit(device, shared.places.available_permits()) else {
         return tracing::debug!(%device, "holds as many connections as one device may");
     };
-    let Ok(local) = stream.local_addr() else { return };
+    let door = doorway.door;
+    let own = doorway.local.filter(|_| door == Door::Proxy).map_or_else(|| stream.local_addr(), Ok);
+    let Ok(local) = own else { return };
     // The kernel gives a socket taken on its way the address that the device dialled (TPROXY).
     let original =
         (door != Door::Proxy).then(|| SocketAddr::new(local.ip().to_canonical(), local.port()));
@@ -142,8 +157,6 @@ async fn connection(
     seat: Arc<Seat>,
     token: CancellationToken,
 ) {
-    // Without it the last packet of each answer would wait for an acknowledgement.
-    let _ = stream.set_nodelay(true);
     let runs = Runs::default();
     let way = Way::Sent(runs.clone());
     let io: Watched = Patient::new(Wire::new(Guarded::new(stream), runs), STALL_TIMEOUT);

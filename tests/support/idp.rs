@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use preau::demo::authority::Authority;
@@ -16,10 +17,12 @@ use rustls::ClientConfig;
 use tempfile::TempDir;
 use url::Url;
 
-use super::{http::Page, school_box::free_port, tls, until};
+use super::{PATIENCE, http::Page, school_box::free_port, tls};
 
 /// Requests followed in one sign-in.
 const MAX_HOPS: usize = 12;
+/// Starts of a server before a test gives up.
+const STARTS: usize = 3;
 
 /// A server of others, ended when dropped.
 #[derive(Debug)]
@@ -83,11 +86,30 @@ impl Idp {
         idp
     }
 
-    /// Starts it, again after a stop: on the same port, with new signing keys.
+    /// Starts it, again after a stop: on the same port, with new signing keys. Node.js has been
+    /// seen to hang in its own start, once in some hundred: it is then started anew.
     pub fn start_again(&mut self) {
+        for attempt in 1..=STARTS {
+            self.child = Some(self.spawn());
+            if self.is_up(PATIENCE / 3) {
+                return;
+            }
+            let child = self.child.as_ref().unwrap().id();
+            eprintln!(
+                "the ENT's server (start {attempt}) is not at port {}: {}{}",
+                self.port,
+                fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default(),
+                fs::read_to_string(self.log()).unwrap_or_default()
+            );
+            self.stop();
+        }
+        panic!("the ENT's server did not start in {STARTS} times");
+    }
+
+    fn spawn(&self) -> Child {
         let log = fs::File::create(self.log()).unwrap();
         let [program, words @ ..] = self.command.as_slice() else { unreachable!("a command") };
-        let child = Command::new(program)
+        Command::new(program)
             .args(words)
             // By which the CAS server checks the box that it tells of a logout.
             .env("REQUESTS_CA_BUNDLE", &self.authority)
@@ -95,15 +117,24 @@ impl Idp {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("{program}: {error}"));
-        let child = self.child.insert(child);
-        let (port, log) = (self.port, self.folder.path().join("idp.log"));
-        until("the ENT's server", || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("it ended with {status}: {}", fs::read_to_string(&log).unwrap_or_default());
+            .unwrap_or_else(|error| panic!("{program}: {error}"))
+    }
+
+    /// Does it answer, within this time? Fails the test when it has ended.
+    fn is_up(&mut self, patience: Duration) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            if let Some(status) = ended {
+                panic!("it ended with {status}: {}", fs::read_to_string(self.log()).unwrap());
             }
-            TcpStream::connect(("127.0.0.1", port)).ok()
-        });
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return true;
+            }
+            #[allow(clippy::disallowed_methods, reason = "a pause between two looks")]
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
     }
 
     /// Stops it.

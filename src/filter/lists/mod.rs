@@ -117,7 +117,7 @@ impl Lists {
 
     /// Bytes that they take in memory.
     pub fn bytes(&self) -> usize {
-        size_of_val(self.table.buckets())
+        self.table.bytes()
             + size_of_val(&*self.meanings)
             + size_of_val(&*self.rows)
             + size_of_val(&*self.urls.starts)
@@ -198,22 +198,17 @@ impl Lists {
     }
 
     fn visit_names(&self, name: &Name, visit: &mut dyn FnMut(Match) -> bool) {
-        let mut found = [Asked::default(); MAX_LABELS];
+        // A number a label, 0 when it is not listed.
+        let mut found = [0; MAX_LABELS];
         let mut count = 0;
         self.key.suffixes(name.as_bytes(), |fingerprint, _| {
-            if let Some(asked) = found.get_mut(count) {
-                // Its memory is on the way while the next label is hashed.
-                let first = self.table.first_slot(fingerprint);
-                *asked = Asked { fingerprint, first, number: 0 };
+            if let Some(number) = found.get_mut(count) {
+                *number = self.table.get(fingerprint).unwrap_or(0);
                 count += 1;
             }
         });
-        for asked in found.iter_mut().take(count) {
-            let number = self.table.get_from(asked.fingerprint, asked.first);
-            asked.number = number.unwrap_or(0);
-        }
         self.add_children(name, &mut found, count);
-        for (place, Asked { number, .. }) in found.iter().enumerate().take(count).rev() {
+        for (place, number) in found.iter().enumerate().take(count).rev() {
             if *number == 0 {
                 continue;
             }
@@ -228,17 +223,17 @@ impl Lists {
     }
 
     /// Looks below the members of families, where children stand by their label.
-    fn add_children(&self, name: &Name, found: &mut [Asked; MAX_LABELS], count: usize) {
+    fn add_children(&self, name: &Name, found: &mut [u32; MAX_LABELS], count: usize) {
         for place in 1..count {
-            let parent = found.get(place - 1).map_or(0, |asked| asked.number);
+            let parent = found.get(place - 1).copied().unwrap_or(0);
             if parent == 0 {
                 continue;
             }
             let Some(member) = self.meaning(parent).member else { continue };
             let label = name.as_bytes().rsplit(|byte| *byte == b'.').nth(place);
             let child = self.child(member, label.unwrap_or_default());
-            if let Some(asked) = found.get_mut(place).filter(|asked| asked.number == 0) {
-                asked.number = child;
+            if let Some(number) = found.get_mut(place).filter(|number| **number == 0) {
+                *number = child;
             }
         }
     }
@@ -249,16 +244,6 @@ impl Lists {
         let row = row.and_then(|value| (value as usize).checked_sub(1));
         row.and_then(|row| self.rows.get(row + usize::from(member.place))).copied().unwrap_or(0)
     }
-}
-
-/// A suffix of a name that is judged.
-#[derive(Debug, Clone, Copy, Default)]
-struct Asked {
-    fingerprint: u64,
-    /// First slot of its bucket.
-    first: u64,
-    /// Of its meaning; 0 when it is not listed.
-    number: u32,
 }
 
 impl fmt::Debug for Lists {

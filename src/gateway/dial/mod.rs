@@ -7,7 +7,6 @@ mod resolve;
 mod upstream;
 
 use std::{
-    io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -27,7 +26,7 @@ use crate::{config, filter::host::Host};
 
 /// RFC 8305 §8: how long one address has before the next is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
-/// Idle connections are probed: what a middlebox forgot is not picked.
+/// Idle time after which a connection is probed.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Connects. Shared by every request.
@@ -78,15 +77,20 @@ impl Dialer {
         }
     }
 
-    /// A connection on which a plain request can be sent, in the form that its hop takes.
+    /// A connection on which a plain request can be sent, in the form that its hop takes. It may be
+    /// kept: idle ones are probed, so that what a middlebox forgot is not picked.
     pub async fn for_requests(&self, asked: &Asked) -> Result<TcpStream, DialError> {
-        match &self.upstream {
+        let stream = match &self.upstream {
             Some(upstream) if self.hop(asked) == Hop::Proxy => {
                 self.refuse_literal(asked)?;
-                self.to_proxy(upstream).await
+                self.to_proxy(upstream).await?
             }
-            _ => self.to_origin(asked).await,
-        }
+            _ => self.to_origin(asked).await?,
+        };
+        let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+        let kept = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+        kept.map_err(DialError::of_connect)?;
+        Ok(stream)
     }
 
     /// A connection that leads to the place, byte for byte. `via` is for another proxy's eyes.
@@ -179,7 +183,8 @@ impl Dialer {
         };
         let connected = tokio::time::timeout(self.timeout, work).await;
         let stream = connected.map_err(|_| DialError::Timeout(self.timeout))??;
-        prepare(&stream).map_err(DialError::of_connect)?;
+        // Small packets leave at once.
+        stream.set_nodelay(true).map_err(DialError::of_connect)?;
         Ok(stream)
     }
 
@@ -197,11 +202,4 @@ impl Dialer {
     fn link(&self) -> std::sync::MutexGuard<'_, Link> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Small packets leave at once, and a silent peer is noticed.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
-    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
