@@ -11,6 +11,8 @@ pub mod lists;
 mod openings;
 pub mod policy;
 mod report;
+pub mod reviews;
+pub mod safe_search;
 mod state;
 pub mod target;
 #[cfg(test)]
@@ -41,6 +43,7 @@ use self::{
     host::Host,
     lists::Lists,
     policy::{Explanation, Policy, Surroundings},
+    reviews::Reviews,
     state::ListsFile,
     target::Target,
 };
@@ -52,7 +55,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How often openings that have ended are put away, and the hours ahead worked out anew.
+/// How often openings and requests that are over are put away, and the hours ahead worked out anew.
 const TEND_EVERY: Duration = Duration::from_secs(3600);
 
 /// The room. Cheap to clone.
@@ -64,6 +67,7 @@ pub struct Filter {
 #[derive(Debug)]
 struct Inner {
     state: ArcSwap<State>,
+    reviews: Reviews,
     store: Store,
     zone: TimeZone,
     /// Held while something changes, so that changes follow one another. Never while judging.
@@ -88,11 +92,13 @@ impl Filter {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let openings = Arc::new(Openings::read(&store, now)?);
+        let reviews = Reviews::open(store.clone())?;
         let sources = Sources { policy, own };
         let compiled = sources.compile(None, &zone, now);
         let state = State::new(compiled, None, openings);
         let state = ArcSwap::from_pointee(state);
-        Ok(Self { inner: Arc::new(Inner { state, store, zone, changing: Mutex::new(sources) }) })
+        let changing = Mutex::new(sources);
+        Ok(Self { inner: Arc::new(Inner { state, reviews, store, zone, changing }) })
     }
 
     /// The policy and the lists in force, for several questions or for a verdict's own words.
@@ -205,6 +211,11 @@ impl Filter {
         self.state().openings().iter().filter(|one| now < one.until).cloned().collect()
     }
 
+    /// What pupils asked to look at again.
+    pub fn reviews(&self) -> &Reviews {
+        &self.inner.reviews
+    }
+
     /// Who opened and closed what, in the last thirteen months. Blocking.
     pub fn audit(&self) -> Result<Vec<AuditLine>, StoreError> {
         audit::lines(&self.inner.store)
@@ -227,7 +238,7 @@ impl Filter {
             let room = self.clone();
             let done = tokio::task::spawn_blocking(move || room.tend(Timestamp::now())).await;
             if let Ok(Err(error)) = done {
-                tracing::warn!(%error, "openings that have ended could not be put away");
+                tracing::warn!(%error, "openings and requests that are over could not be put away");
             }
         }
     }
@@ -244,7 +255,8 @@ impl Filter {
             state = Arc::new(state.with_openings(left));
         }
         self.inner.state.store(state);
-        written
+        drop(sources);
+        written.and(self.inner.reviews.tend(now))
     }
 
     fn note(
