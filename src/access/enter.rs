@@ -123,10 +123,16 @@ impl Access {
     /// Ends every session that `which` says. Returns how many.
     pub(super) fn end_sessions(&self, which: impl Fn(&Session) -> bool) -> usize {
         let ended = self.sessions_mut().end_where(which);
-        for session in &ended {
+        self.have_ended(&ended);
+        ended.len()
+    }
+
+    /// These are over, on disk and at the devices.
+    fn have_ended(&self, sessions: &[Arc<Session>]) {
+        self.inner.present.end(sessions);
+        for session in sessions {
             self.inner.journal.remove(journal::SESSION, &session.token.0);
         }
-        ended.len()
     }
 
     /// A new session with a new token, whatever cookie came: nobody can fix one for another. The
@@ -144,9 +150,7 @@ impl Access {
         let mut gone: Vec<_> = old.and_then(|old| sessions.end(old.hash())).into_iter().collect();
         gone.extend(sessions.add(session.clone()));
         drop(sessions);
-        for other in gone {
-            self.inner.journal.remove(journal::SESSION, &other.token.0);
-        }
+        self.have_ended(&gone);
         self.inner.journal.put(journal::SESSION, &session.token.0, &*session);
         (session, cookies::set(cookies::SESSION, &token.text(), None))
     }

@@ -2,7 +2,8 @@
 //! (device passes, help codes), sessions, and what each person may open.
 //!
 //! Not here: pages (`library`), what the school holds (`catalogue`). This room keeps an opaque
-//! identifier, a role and classes of a person, and nothing else.
+//! identifier, a role and classes of a person, and nothing else; of a device where somebody is signed
+//! in, the address, in memory.
 
 mod app_keys;
 mod asking;
@@ -28,6 +29,7 @@ mod own;
 mod pass;
 mod passes;
 mod person;
+mod present;
 mod proof;
 mod revocations;
 mod rights;
@@ -54,7 +56,7 @@ use url::Url;
 
 use self::{
     app_keys::AppKeys, attempt::Attempts, audit::Audit, clock::Clock, codes::Codes, ent::Ent,
-    journal::Journal, keys::Keys, lists::Lists, passes::Passes, proof::Used,
+    journal::Journal, keys::Keys, lists::Lists, passes::Passes, present::Present, proof::Used,
     revocations::Revocations, secret::Seal, sessions::Sessions, throttle::Throttle,
 };
 pub use self::{
@@ -67,6 +69,7 @@ pub use self::{
         Entered, HelpCode, PassState, Proof, Revoke,
     },
     person::{Assigned, Person, Role},
+    present::Here,
     rights::{Reader, Right, ends, right},
     session::{Session, Visitor, Way},
 };
@@ -107,6 +110,7 @@ struct Inner {
     writing: Mutex<()>,
     attempts: Mutex<Attempts>,
     sessions: RwLock<Sessions>,
+    present: Present,
     keys: RwLock<Keys>,
     passes: Mutex<Passes>,
     challenges: Mutex<Used>,
@@ -161,6 +165,7 @@ impl Access {
             writing: Mutex::default(),
             attempts: Mutex::default(),
             sessions: RwLock::default(),
+            present: Present::new(access),
             keys: RwLock::new(Keys::open(&store, now)?),
             passes: Mutex::new(Passes::of(journal::read(&store, journal::PASS))),
             challenges: Mutex::default(),

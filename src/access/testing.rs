@@ -3,13 +3,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::{Access, Person, Role};
+use super::{Access, Person, Role, Session, Way, enter::Entry};
 use crate::{
     config,
     store::{Store, StoreOptions},
@@ -66,6 +67,15 @@ pub(super) fn person(id: &str, role: Role) -> Person {
         role,
         uais: vec![SCHOOL.parse().unwrap()],
         classes: vec!["2DE 3".to_owned()],
+    }
+}
+
+impl Access {
+    /// Somebody of this role, signed in.
+    pub(crate) fn a_session(&self, role: Role, now: Timestamp) -> Arc<Session> {
+        let person = person("somebody", role);
+        let entry = Entry { person, way: Way::Pass, ticket: None, pass: None, until: None };
+        self.open_session(entry, &http::HeaderMap::new(), now).0
     }
 }
 

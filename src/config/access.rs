@@ -1,5 +1,6 @@
 //! `[access]`: where people sign in, and what the box may remember of them.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -16,6 +17,10 @@ pub struct Access {
     pub service: Option<Url>,
     /// How long a session lasts without a new sign-in.
     pub session: Period,
+    /// A device keeps the role of who signed in there for so long after their last page.
+    pub device_idle: Period,
+    /// Networks in which several people have one address: signing in there gives it no role.
+    pub shared_addresses: Vec<IpNet>,
     /// Last day of device passes, `YYYY-MM-DD`; nothing = the end of the term.
     pub pass_until: Option<jiff::civil::Date>,
     /// How long a person's *liste ressources* counts when the GAR does not say.
@@ -36,6 +41,8 @@ impl Default for Access {
             sign_in: SignIn::Required,
             service: None,
             session: Period::hours(12),
+            device_idle: Period::hours(2),
+            shared_addresses: Vec::new(),
             pass_until: None,
             rights_kept: Period::hours(30 * 24),
             cas: None,

@@ -27,6 +27,8 @@ const MAX_CONNECTIONS: usize = 1_000_000;
 const MAX_PARALLEL: usize = 64;
 const LONGEST_DRAIN: Duration = Duration::from_secs(300);
 const SHORTEST_SESSION: Duration = Duration::from_secs(5 * 60);
+const LONGEST_IDLE: Duration = Duration::from_secs(24 * 3600);
+const MAX_SHARED_NETWORKS: usize = 256;
 const LONGEST_SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
 const SHORTEST_REFRESH: Duration = Duration::from_secs(60);
 /// `sun_path` of `sockaddr_un`, less its final zero (unix(7)).
@@ -45,7 +47,7 @@ pub(super) fn expectation(key: &str) -> &'static str {
             "a name, such as \"example.org\", or a network, such as \"10.0.0.0/8\""
         }
         "proxy" | "advertise" => "a host and a port, such as \"proxy.example.org:3128\"",
-        "allow_private" => "a network, such as \"10.0.0.0/8\" or \"fd00::/8\"",
+        "allow_private" | "shared_addresses" => "a network, such as \"10.0.0.0/8\" or \"fd00::/8\"",
         "url" => "an address, such as \"https://gar.example.org/\"",
         _ => "",
     }
@@ -125,6 +127,14 @@ fn check_access(config: &Config, found: &mut Found<'_>) {
     if access.session.0 < SHORTEST_SESSION || access.session.0 > LONGEST_SESSION {
         let says = format!("a session of {}", access.session);
         found("access.session", Error, says, "5m to 30d");
+    }
+    if access.device_idle < Period::seconds(60) || access.device_idle.0 > LONGEST_IDLE {
+        let says = format!("a role kept for {}", access.device_idle);
+        found("access.device_idle", Error, says, "1m to 24h");
+    }
+    if access.shared_addresses.len() > MAX_SHARED_NETWORKS {
+        let says = format!("{} networks", access.shared_addresses.len());
+        found("access.shared_addresses", Error, says, "at most 256");
     }
     let none = Credentials::default();
     if let Some(cas) = &access.cas {

@@ -45,6 +45,8 @@ pub struct Gateway {
     pub transparent: Transparent,
     /// What is kept of plain HTTP.
     pub cache: HttpCache,
+    /// A file of search engines and their safe hosts, in place of those the program carries.
+    pub search_engines: Option<PathBuf>,
 }
 
 /// `[gateway.transparent]`: connections taken on their way by the firewall's `tproxy`
@@ -112,6 +114,7 @@ impl Default for Gateway {
             upstream: None,
             transparent: Transparent::default(),
             cache: HttpCache::default(),
+            search_engines: None,
         }
     }
 }

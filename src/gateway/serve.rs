@@ -25,8 +25,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Gateway, dial::own_address_toward, guard::Guarded, transparent::tls, tunnel::End};
+use super::{Gateway, guard::Guarded, transparent::tls, tunnel::End};
 use crate::net::{
+    around::own_address_toward,
     body::Body,
     frames::{Frames, Way},
     guests::Guest,

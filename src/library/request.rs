@@ -139,8 +139,17 @@ impl FromRequestParts<Arc<Shared>> for Asked {
         shared: &Arc<Shared>,
     ) -> Result<Self, Infallible> {
         let now = Timestamp::now();
-        Ok(Self::of(parts, shared.access.visitor(&parts.headers, now), now))
+        Ok(Self::of(parts, visitor(shared, parts, now), now))
     }
+}
+
+/// Who asks for a page; whoever is signed in is, from now on, at the device it is asked from.
+pub fn visitor(shared: &Shared, parts: &Parts, now: Timestamp) -> Visitor {
+    let visitor = shared.access.visitor(&parts.headers, now);
+    if let (Some(session), Some(peer)) = (visitor.session(), parts.extensions.get::<Peer>()) {
+        shared.access.is_at(session, peer.address, now);
+    }
+    visitor
 }
 
 /// Is a page being opened? What a script fetches (Fetch Metadata) chooses for nobody.

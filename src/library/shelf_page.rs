@@ -19,7 +19,7 @@ use super::{
     card::Card,
     mine::is_mine,
     portal,
-    request::Asked,
+    request::{Asked, visitor},
     shelf::{Book, Shelf},
     shell::Shell,
     words::Speech,
@@ -57,7 +57,7 @@ struct Chip {
 /// `/`: answers without the router, since it is asked for the most.
 pub fn answer(shared: &Shared, parts: &Parts) -> Response<Body> {
     let now = Timestamp::now();
-    let visitor = shared.access.visitor(&parts.headers, now);
+    let visitor = visitor(shared, parts, now);
     let asked = Asked::of(parts, visitor, now);
     if matches!(asked.visitor, Visitor::Nobody) {
         return portal::sign_in_first(shared, &asked).map(Body::Page);

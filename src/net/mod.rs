@@ -5,6 +5,7 @@
 //! Not here: what is asked or answered. Rooms below decide that.
 
 pub mod acme;
+pub mod around;
 pub mod body;
 pub mod certificate;
 pub mod client;

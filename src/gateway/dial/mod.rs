@@ -17,7 +17,6 @@ use tokio::net::TcpStream;
 
 pub use self::{
     error::DialError,
-    reach::own_address_toward,
     resolve::{Resolver, system},
 };
 use self::{race::race, reach::Reach, resolve::Names, upstream::Upstream};

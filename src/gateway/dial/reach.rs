@@ -1,14 +1,14 @@
 //! Which addresses devices may reach through the proxy: the public Internet, and what is listed.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr, UdpSocket},
-};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::DialError;
-use crate::net::client::{is_public, may_reach};
+use crate::net::{
+    around::is_own,
+    client::{is_public, may_reach},
+};
 
 #[derive(Debug)]
 pub struct Reach {
@@ -35,23 +35,6 @@ impl Reach {
     fn is_listed(&self, address: IpAddr) -> bool {
         self.allow_private.iter().any(|network| network.contains(&address))
     }
-}
-
-/// Is it an address of this machine? What the kernel would send from, to reach it, says so.
-fn is_own(address: IpAddr) -> bool {
-    own_address_toward(address).is_ok_and(|from| from == address)
-}
-
-/// The address that this machine has toward another: no packet leaves when a datagram socket is
-/// connected.
-pub fn own_address_toward(address: IpAddr) -> io::Result<IpAddr> {
-    let any: IpAddr = match address {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
-    socket.connect(SocketAddr::new(address, super::super::asked::HTTP_PORT))?;
-    Ok(socket.local_addr()?.ip())
 }
 
 #[cfg(test)]
@@ -82,11 +65,5 @@ mod tests {
         let open = Reach::new(&["127.0.0.0/8".parse().unwrap()]);
         assert!(open.check("127.0.0.1".parse().unwrap()).is_ok());
         assert!(open.check("10.0.0.1".parse().unwrap()).is_err());
-    }
-
-    #[test]
-    fn an_address_of_this_machine_is_known() {
-        assert!(is_own("127.0.0.1".parse().unwrap()));
-        assert!(!is_own("192.0.2.1".parse().unwrap()));
     }
 }

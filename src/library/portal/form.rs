@@ -12,7 +12,10 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
-use super::super::{Shared, pages, request::Asked};
+use super::super::{
+    Shared, pages,
+    request::{Asked, visitor},
+};
 use crate::access::{Session, same_origin};
 
 /// Bytes of a form; the largest is a place in a book.
@@ -96,7 +99,7 @@ async fn checked(
 ) -> Result<(Asked, Bytes), Response<Body>> {
     let (parts, body) = request.into_parts();
     let now = Timestamp::now();
-    let asked = Asked::of(&parts, shared.access.visitor(&parts.headers, now), now);
+    let asked = Asked::of(&parts, visitor(shared, &parts, now), now);
     if !same_origin(&parts.headers) {
         return Err(refuse(shared, &asked, StatusCode::FORBIDDEN, "form-foreign"));
     }
