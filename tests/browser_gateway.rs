@@ -15,9 +15,11 @@ mod support;
 use std::{fs, path::PathBuf};
 
 use gateway_support::{Proxy, settings};
+use jiff::tz::TimeZone;
 use preau::{
     config,
-    gateway::{Denial, Home, Judge, Ruling},
+    filter::reviews::Reviews,
+    gateway::{Denial, Home, Judge, Parts, Ruling},
 };
 use support::browser::{self, Browser};
 
@@ -25,20 +27,46 @@ const WIDTHS: [(u32, u32); 3] = [(360, 780), (1024, 768), (1440, 900)];
 /// Where the library would be: its pages are not looked at here.
 const LIBRARY: &str = "127.0.0.1:8095";
 
+const LONG: &str = "un-nom-de-site-plutot-long-pour-un-telephone.example";
+
 /// Refuses everything, for a reason with all its parts.
-fn severe() -> Proxy {
+fn severe(reviews: &Reviews) -> Proxy {
     let judge = Judge::new(|_, _, _, _| Ruling {
         denied: Some(Denial {
             category: Some("social_networks".into()),
             rule: "réseaux sociaux pendant les cours".into(),
             profile: Some("eleves".into()),
+            role: None,
         }),
-        until: None,
+        ..Ruling::default()
     });
     let network =
         config::Network { listen: vec![LIBRARY.parse().unwrap()], ..config::Network::default() };
     let home = Home::new(&network, &config::Https::default());
-    Proxy::start_with(settings(&[80]), home, judge, None)
+    Proxy::of(Parts {
+        config: settings(&[80]),
+        home,
+        zone: TimeZone::get("Europe/Paris").unwrap(),
+        judge,
+        resolver: None,
+        cache: None,
+        reviews: Some(reviews.clone()),
+    })
+}
+
+/// Sends the form of the page for this site.
+fn ask(proxy: &Proxy, page: &str, site: &str, phrase: &str) {
+    let (_, rest) = page.split_once("name=\"csrf\" value=\"").unwrap();
+    let token = rest.split('"').next().unwrap();
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("csrf", token), ("site", &format!("{site}:80")), ("phrase", phrase)])
+        .finish();
+    let said = proxy.exchange(format!(
+        "POST http://{LIBRARY}/bloque HTTP/1.1\r\nHost: {LIBRARY}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    assert!(said.starts_with("HTTP/1.1 303"), "{said}");
 }
 
 /// What the proxy answers to this target, without its head.
@@ -60,23 +88,40 @@ async fn every_page_of_the_gateway_is_good_to_look_at_and_axe_finds_nothing() {
     }
     let folder = tempfile::tempdir().unwrap();
     let pages: Vec<(String, PathBuf)> = tokio::task::block_in_place(|| {
-        let proxy = severe();
+        let reviews = gateway_support::reviews(&folder.path().join("data"));
+        let proxy = severe(&reviews);
         let lately = format!("http://{LIBRARY}/bloque");
         let mut made = Vec::new();
+        let mut save = |name: String, html: String| {
+            let file = folder.path().join(format!("{name}.html"));
+            fs::write(&file, html).unwrap();
+            made.push((name, file));
+        };
         for (name, target) in [
             ("lately-none", lately.as_str()),
-            ("refused", "http://un-nom-de-site-plutot-long-pour-un-telephone.example/x"),
+            ("refused", &format!("http://{LONG}/x")),
             ("lately", &lately),
             ("own", "/"),
             ("port", "http://127.0.0.1:25/"),
         ] {
+            // Those of nothing refused come before anything is.
             for language in ["fr", "en"] {
-                let name = format!("gateway-{name}-{language}");
-                let file = folder.path().join(format!("{name}.html"));
-                // Those of nothing refused come before anything is.
-                fs::write(&file, page(&proxy, target, language)).unwrap();
-                made.push((name, file));
+                save(format!("gateway-{name}-{language}"), page(&proxy, target, language));
             }
+        }
+        page(&proxy, "http://jeux.example/", "fr");
+        let closed = page(&proxy, &lately, "fr");
+        ask(&proxy, &closed, LONG, "Pour l’exposé d’histoire de mardi, en salle 12.");
+        ask(&proxy, &closed, "jeux.example", "");
+        let id = reviews.all().iter().find(|one| one.wish.site == LONG).unwrap().id;
+        let answer = "Ouvert pour votre classe mardi de 10 h à 11 h : voyez votre professeur.";
+        reviews.answer(id, answer, "CMIL", jiff::Timestamp::now()).unwrap();
+        for language in ["fr", "en"] {
+            let answered = page(&proxy, &lately, language);
+            // As it is once its form has been opened.
+            let opened = answered.replace("<details>", "<details open>");
+            assert_ne!(opened, answered);
+            save(format!("gateway-asked-{language}"), opened);
         }
         made
     });

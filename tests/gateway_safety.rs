@@ -256,8 +256,9 @@ fn judge() -> Judge {
             category: Some("games".to_owned()),
             rule: "bad.example".to_owned(),
             profile: Some("pupils".to_owned()),
+            role: None,
         };
-        Ruling { denied: bad.then(denial), until: None }
+        Ruling { denied: bad.then(denial), ..Ruling::default() }
     })
 }
 

@@ -37,6 +37,7 @@ const BAD: &str = "45.12.0.3";
 /// Has the address of `good.example` and another.
 const BOTH: &str = "45.12.0.4";
 const NAMES: &str = "45.12.0.2 good.example\n45.12.0.3 bad.example\n45.12.0.4 cdn.example\n\
+                     45.12.0.2 www.bing.com\n45.12.0.4 strict.bing.com\n\
                      45.12.0.2 cdn.example\n10.77.0.1 inside.example\n127.0.0.1 loop.example\n";
 
 /// A device behind a box on the Internet; all of it ends with the test.
@@ -76,7 +77,9 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new("the Internet of a test").unwrap();
         for name in ["good", "bad", "cdn"] {
-            let issued = authority.issue_now(&[&format!("{name}.example")]).unwrap();
+            // The safe host of an engine answers under the engine's own name.
+            let also = if name == "bad" { "bad.invalid" } else { "www.bing.com" };
+            let issued = authority.issue_now(&[&format!("{name}.example"), also]).unwrap();
             issued.write(folder.path(), name).unwrap();
         }
         fs::write(folder.path().join("authority.crt"), authority.pem()).unwrap();
@@ -319,6 +322,35 @@ fn a_refused_site_is_refused_by_name_whatever_the_way() {
     assert!(world.ask_tls(&format!("{GOOD}:443"), "bad.example").is_err());
     let good = world.ask_tls(&format!("{GOOD}:443"), "good.example").unwrap();
     assert_eq!(good, "this is good for 45.12.0.1\n");
+}
+
+/// By the interface that leads to the device: it searches safely.
+const SAFELY: &str = r#"
+[[filter.profiles]]
+name = "eleves"
+interfaces = ["lan0"]
+safe_search = "strict"
+[[filter.profiles]]
+name = "autres"
+"#;
+
+#[test]
+fn an_engine_is_taken_on_its_way_to_its_safe_host() {
+    if !allowed() {
+        return;
+    }
+    let usual = World::new("");
+    let secure = usual.ask_tls(&format!("{GOOD}:443"), "www.bing.com").unwrap();
+    assert_eq!(secure, "this is good for 45.12.0.1\n");
+    drop(usual);
+    let world = World::new(SAFELY);
+    // The engine's own certificate is seen, at the safe host's address.
+    let secure = world.ask_tls(&format!("{GOOD}:443"), "www.bing.com").unwrap();
+    assert_eq!(secure, "this is cdn for 45.12.0.1\n");
+    let clear = world.ask(&format!("{GOOD}:80"), "www.bing.com");
+    assert!(clear.contains("this is cdn for 45.12.0.1"), "{clear}");
+    let other = world.ask_tls(&format!("{GOOD}:443"), "good.example").unwrap();
+    assert_eq!(other, "this is good for 45.12.0.1\n");
 }
 
 #[test]

@@ -163,7 +163,8 @@ fn a_tunnel_ends_when_the_policy_changes_its_mind() {
     let now_evening = evening.clone();
     let judge = Judge::new(move |_, _, _, now: Timestamp| {
         let denied = now_evening.load(SeqCst).then(Denial::default);
-        Ruling { denied, until: Some(now + SignedDuration::from_secs(1)) }
+        let until = Some(now + SignedDuration::from_secs(1));
+        Ruling { denied, until, ..Ruling::default() }
     });
     let proxy = Proxy::start_with(settings(&[origin.port()]), Home::default(), judge, None);
     let mut device = proxy.connect();

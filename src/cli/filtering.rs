@@ -74,6 +74,35 @@ pub enum PolicyCommand {
     },
     /// Sites that are open for a while.
     Openings,
+    /// What pupils asked the CMIL to look at again, from the page that tells them what was blocked.
+    ///
+    /// Those that wait come first. The answer is shown on /bloque to the device that asked, for a
+    /// week.
+    #[command(after_help = "Example:\n  \
+        preau filter reviews\n  \
+        preau filter reviews close 12 --answer \"Ouvert depuis ce matin.\" --by \"M. D.\"")]
+    Reviews {
+        #[command(subcommand)]
+        what: Option<ReviewsCommand>,
+    },
+}
+
+/// Requests to look again.
+#[derive(Debug, Subcommand)]
+pub enum ReviewsCommand {
+    /// All of them [default].
+    List,
+    /// Answers one: it waits no longer.
+    Close {
+        /// Its number.
+        id: u32,
+        /// The words, for the pupil.
+        #[arg(long, value_name = "TEXT")]
+        answer: String,
+        /// Who answers.
+        #[arg(long, default_value = "command line")]
+        by: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -84,10 +113,10 @@ pub struct QuestionArguments {
     /// The device's address [default: one of no network].
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
-    /// The interface (VLAN) that it came by.
+    /// The interface (VLAN) that leads to it [default: as the daemon sees it].
     #[arg(long, value_name = "NAME")]
     interface: Option<String>,
-    /// What the person who signed in is [default: nobody signed in].
+    /// What the person who signed in is [default: as the daemon knows it now; with `--at`, nobody].
     #[arg(long)]
     role: Option<RoleName>,
     /// When: 2026-11-26T10:05, local time [default: now].
@@ -160,6 +189,10 @@ pub fn carry_out(command: PolicyCommand, common: &Common) -> Exit {
         }
         PolicyCommand::Close { site, network, by } => FilterAsk::Close { site, network, by },
         PolicyCommand::Openings => FilterAsk::Openings,
+        PolicyCommand::Reviews { what: None | Some(ReviewsCommand::List) } => FilterAsk::Reviews,
+        PolicyCommand::Reviews { what: Some(ReviewsCommand::Close { id, answer, by }) } => {
+            FilterAsk::Answer { id, text: answer, by }
+        }
     };
     match socket(common) {
         Ok(socket) => ask::ask(&socket, Words::Filter { ask }, common.json),

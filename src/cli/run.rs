@@ -107,6 +107,7 @@ fn exit(error: &DaemonError) -> Exit {
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)
         | DaemonError::CacheRules(_)
+        | DaemonError::Engines(_)
         | DaemonError::Certificate(_)
         | DaemonError::Acme(_)
         | DaemonError::NoHttpsSocket

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Role,
     config::filter::Site,
-    filter::{Opening, PolicyReport, Who, policy::Explanation, target::Typed},
+    filter::{Opening, PolicyReport, Who, policy::Explanation, reviews::Review, target::Typed},
 };
 
 /// What may be asked of the filter.
@@ -44,6 +44,17 @@ pub enum FilterAsk {
     },
     /// What is open?
     Openings,
+    /// What did pupils ask to look at again?
+    Reviews,
+    /// Answer such a request.
+    Answer {
+        /// Its number.
+        id: u32,
+        /// The words, for the pupil.
+        text: String,
+        /// Who answers.
+        by: String,
+    },
 }
 
 /// May somebody go somewhere?
@@ -53,9 +64,9 @@ pub struct Question {
     pub url: String,
     /// The device's address; nothing = one that is of no network.
     pub from: Option<IpAddr>,
-    /// The interface it came by.
+    /// The interface that leads to it; nothing = as the daemon sees it.
     pub interface: Option<String>,
-    /// What the person who signed in is.
+    /// What the person who signed in is; nothing = as the daemon knows it, of a question about now.
     pub role: Option<Role>,
     /// When: local time (`2026-11-26T10:05`), or with a zone; nothing = now.
     pub at: Option<String>,
@@ -127,6 +138,15 @@ pub enum FilterAnswer {
     },
     /// Of `Openings`.
     Openings(Vec<Opening>),
+    /// Of `Reviews`: those that wait first.
+    Reviews {
+        /// As many as fit.
+        reviews: Vec<Review>,
+        /// How many were left out.
+        more: usize,
+    },
+    /// Of `Answer`.
+    Answered(Review),
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::{
     access::AccessError,
     catalogue::CatalogueError,
     control::socket::SocketError,
+    filter::safe_search::BadEngines,
     gateway::cache::updates::BadRules,
     library::LibraryError,
     mirror::MirrorError,
@@ -35,6 +36,9 @@ pub enum DaemonError {
     /// The rules of the proxy's cache.
     #[error("gateway.cache.rules is of no use: {0}")]
     CacheRules(#[from] BadRules),
+    /// The engines that search safely.
+    #[error("gateway.search_engines is of no use: {0}")]
+    Engines(#[from] BadEngines),
     /// The certificate.
     #[error("https.certificate and https.key are of no use: {0}")]
     Certificate(#[from] CertificateError),

@@ -6,13 +6,20 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{DaemonError, house::House};
 use crate::{
+    access::Access,
     config::Config,
     control::{
         filtering::{FilterAnswer, FilterAsk, Question},
-        protocol::{Fault, Refusal},
+        protocol::{Fault, MAX_LISTED, Refusal},
     },
-    filter::{Filter, OpenError, Who, Wish, own_hosts, target::Target},
+    filter::{
+        Filter, OpenError, Who, Wish, own_hosts,
+        reviews::{Review, ReviewError},
+        safe_search::{BadEngines, Engines},
+        target::Target,
+    },
     gateway::{Denial, Judge, Ruling},
+    net::around::Around,
     store::{Store, StoreError},
 };
 
@@ -34,19 +41,36 @@ pub(super) fn open(config: &Config, store: Store) -> Result<Filter, DaemonError>
     Ok(filter)
 }
 
-/// The filter as the gateway asks it.
-pub(super) fn judge(filter: Filter) -> Judge {
-    Judge::new(move |who, asked, path, now| {
+/// Search engines that have a safe host. Blocking.
+pub(super) fn engines(config: &Config) -> Result<Engines, BadEngines> {
+    match &config.gateway.search_engines {
+        None => Engines::shipped(),
+        Some(path) => Engines::open(path),
+    }
+}
+
+/// The filter as the gateway asks it: of a device by its address, the interface that leads there,
+/// and whoever is signed in at it.
+pub(super) fn judge(filter: Filter, access: Access, around: Around, engines: Engines) -> Judge {
+    let told = access.clone();
+    let judge = Judge::new(move |who, asked, path, now| {
         let target = Target { host: &asked.host, port: asked.port, path };
-        let judged = filter.judge(&Who::at(who.address), &target, now);
+        let (seen, here) = (around.seen(), access.role_at(who.address, now));
+        let role = here.map(|here| here.role);
+        let who = Who { address: who.address, interface: seen.interface(who.address), role };
+        let judged = filter.judge(&who, &target, now);
         let denied = judged.denied.map(|reason| Denial {
             // Denied by no rule: by what the profile says of all the rest.
             rule: reason.rule.unwrap_or_else(|| reason.profile.clone()),
             category: reason.category,
             profile: Some(reason.profile),
+            role,
         });
-        Ruling { denied, until: judged.until }
-    })
+        let until = judged.until.into_iter().chain(here.map(|here| here.until)).min();
+        let instead = engines.instead(&asked.host, path, judged.safe_search).cloned();
+        Ruling { denied, until, instead }
+    });
+    judge.hearing(move |device| told.changes_at(device))
 }
 
 /// What the filter says. Blocking.
@@ -65,6 +89,24 @@ pub(super) fn answer(house: &House, ask: FilterAsk) -> Result<FilterAnswer, Refu
             .map(|count| FilterAnswer::Closed { count })
             .map_err(|error: StoreError| Refusal::new(Fault::Io, error)),
         FilterAsk::Openings => Ok(FilterAnswer::Openings(filter.openings(now))),
+        FilterAsk::Reviews => {
+            let mut reviews = filter.reviews().all();
+            let more = reviews.len().saturating_sub(MAX_LISTED);
+            reviews.truncate(MAX_LISTED);
+            Ok(FilterAnswer::Reviews { reviews, more })
+        }
+        FilterAsk::Answer { id, text, by } => {
+            let answered: Result<Review, ReviewError> =
+                filter.reviews().answer(id, &text, &by, now);
+            answered.map(FilterAnswer::Answered).map_err(|error| {
+                let fault = match &error {
+                    ReviewError::Unknown(_) => Fault::NoInput,
+                    ReviewError::Store(_) => Fault::Io,
+                    _ => Fault::Data,
+                };
+                Refusal::new(fault, error)
+            })
+        }
     }
 }
 
@@ -78,8 +120,27 @@ fn not_opened(error: OpenError) -> Refusal {
     Refusal::new(fault, error)
 }
 
+/// What was not said of a device is what the gateway knows of it: the interface, and of now who is
+/// signed in there.
+fn as_seen(house: &House, mut question: Question) -> Question {
+    if let Some(from) = question.from {
+        let seen = house.around.seen();
+        let interface = || seen.interface(from).map(ToOwned::to_owned);
+        question.interface = question.interface.or_else(interface);
+        let role = || house.access.role_at(from, Timestamp::now()).map(|here| here.role);
+        let now = question.at.is_none();
+        question.role = question.role.or_else(|| if now { role() } else { None });
+    }
+    question
+}
+
 fn explain(house: &House, question: &Question) -> Result<FilterAnswer, Refusal> {
+    let question = as_seen(house, question.clone());
     let asked = question.read(house.filter.zone()).map_err(|why| Refusal::new(Fault::Data, why))?;
     let told = house.filter.explain(&asked.who(), &asked.typed.target(), asked.at);
     Ok(FilterAnswer::Explained(Box::new(told)))
 }
+
+#[cfg(test)]
+#[path = "filtering_tests.rs"]
+mod tests;

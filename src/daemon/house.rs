@@ -9,7 +9,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{Semaphore, watch};
 
-use super::{DaemonError, filtering, secure::Secure};
+use super::{DaemonError, filtering, presence, secure::Secure};
 use crate::{
     access::Access,
     catalogue::Catalogue,
@@ -21,6 +21,7 @@ use crate::{
     },
     library::Library,
     mirror::{Clients, Mirror},
+    net::around::Around,
     store::{Store, StoreOptions},
 };
 
@@ -40,6 +41,8 @@ pub(super) struct House {
     pub(super) access: Access,
     pub(super) library: Library,
     pub(super) filter: Filter,
+    /// What the kernel knows of the devices.
+    pub(super) around: Around,
     pub(super) gateway: Gateway,
     /// Its name and certificate, if it has a name.
     pub(super) secure: Option<Secure>,
@@ -78,14 +81,22 @@ impl House {
             mirror.progress(),
         )?;
         let filter = filtering::open(&config, store.clone())?;
+        let around = Around::default();
+        presence::look(&around);
         let gateway = Gateway::new(gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),
             // The library, above, would not have opened without it.
             zone: TimeZone::get(&school.timezone).unwrap_or(TimeZone::UTC),
-            judge: filtering::judge(filter.clone()),
+            judge: filtering::judge(
+                filter.clone(),
+                access.clone(),
+                around.clone(),
+                filtering::engines(&config)?,
+            ),
             resolver: None,
             cache: http_cache(&config)?,
+            reviews: Some(filter.reviews().clone()),
         });
         Ok(Self {
             store,
@@ -94,6 +105,7 @@ impl House {
             access,
             library,
             filter,
+            around,
             gateway,
             secure,
             started_at: Timestamp::now(),

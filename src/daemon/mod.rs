@@ -9,6 +9,7 @@ mod filtering;
 mod holdings;
 mod house;
 mod notice;
+mod presence;
 mod reload;
 mod run;
 mod running;

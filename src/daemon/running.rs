@@ -9,7 +9,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Bound, BoundHttps, commands::Desk, house::House, scrub, secure, supervise::supervise, sync,
+    Bound, BoundHttps, commands::Desk, house::House, presence, scrub, secure, supervise::supervise,
+    sync,
 };
 use crate::{
     catalogue::Holdings,
@@ -107,6 +108,8 @@ impl Tasks {
             let filter = filter.clone();
             async move { filter.run(token).await }
         });
+        let watched = house.clone();
+        tasks.supervised("presence", move |token| presence::run(watched.clone(), token));
         let scrubbed = house.clone();
         tasks.supervised("scrub", move |token| scrub::run(scrubbed.clone(), token));
         let (desk, group) = (tasks.desk(&house), house.group.subscribe());

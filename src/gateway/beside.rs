@@ -3,16 +3,16 @@
 
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use jiff::Timestamp;
 
-use super::{Gateway, pac};
+use super::{
+    Gateway,
+    blocked::{self, LATELY},
+    pac,
+};
 use crate::net::{
     body::Body,
     serve::{Handler, Peer},
 };
-
-/// Where a device sees what it was refused.
-pub const LATELY: &str = "/bloque";
 
 /// In front of the library's pages.
 #[derive(Debug, Clone)]
@@ -39,9 +39,8 @@ impl<H: Handler> Handler for Beside<H> {
             (Some(gateway), _) if looks && self.has_proxy && pac::is_asked(path) => {
                 gateway.pac().answer(fields).map(Body::Bytes)
             }
-            (Some(gateway), Some(device)) if looks && path == LATELY => {
-                let refused = gateway.recent().of(device, Timestamp::now());
-                gateway.shared.pages.lately(fields, refused)
+            (Some(gateway), Some(device)) if path == LATELY => {
+                blocked::answer(gateway, request, device).await
             }
             _ => self.inner.answer(request).await,
         }

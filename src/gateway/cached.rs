@@ -44,7 +44,7 @@ pub async fn answer(
 async fn fetch(way: Arc<Way>, request: Request<Carried>) -> Fetched {
     let (shared, asked) = (&way.gateway.shared, way.asked.clone());
     let (clock, meter) = (way.clock.clone(), shared.meter(&way.seat));
-    let outgoing = Outgoing { asked, request, clock, meter };
+    let outgoing = Outgoing { asked, instead: None, request, clock, meter };
     shared.origins.fetch(outgoing).await.map_err(|error| {
         let (why, asked) = (Why::from(error), Some(&way.asked));
         Box::new(shared.pages.refusal(&shared.home, &way.heard, asked, &way.seat, &why))

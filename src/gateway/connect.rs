@@ -14,12 +14,15 @@ use super::{
     asked::Asked,
     clock::Clock,
     dial::{DialError, Dialled},
-    judged::{Denial, Who},
+    judged::{Ruling, Who},
     refusal::Why,
     serve::{Seat, device_end},
     tunnel::{self, End},
 };
-use crate::net::body::Body;
+use crate::{filter::host::Host, net::body::Body};
+
+/// See [`Ruling::instead`].
+type Instead = Option<Arc<Host>>;
 
 /// At a stop, a tunnel that is quiet for so long is closed.
 const QUIET_AT_STOP: Duration = Duration::from_secs(1);
@@ -37,18 +40,19 @@ pub async fn answer(
     let shared = &gateway.shared;
     let opened = match Asked::tunnel(request.uri()) {
         Ok(asked) => match open(shared, &request, &asked, &seat).await {
-            Ok(dialled) => Ok((asked, dialled)),
+            Ok((dialled, instead)) => Ok((asked, dialled, instead)),
             Err(why) => Err((Some(asked), why)),
         },
         Err(bad) => Err((None, Why::Target(bad))),
     };
     match opened {
-        Ok((asked, dialled)) => {
+        Ok((asked, dialled, instead)) => {
             let (gateway, switched) = (gateway.clone(), hyper::upgrade::on(request));
             shared.tracker.spawn(async move {
                 let origin = End { stream: dialled.stream, early: dialled.early };
                 let device = device_end(switched).await?;
-                carry(&gateway.shared, &asked, &seat, &token, device, origin).await
+                let place = (&asked, instead.as_ref());
+                carry(&gateway.shared, place, &seat, &token, device, origin).await
             });
             Response::new(Body::Empty)
         }
@@ -64,36 +68,33 @@ async fn open(
     request: &Request<Incoming>,
     asked: &Asked,
     seat: &Seat,
-) -> Result<Dialled, Why> {
+) -> Result<(Dialled, Instead), Why> {
     if shared.pseudonym.is_in(request.headers()) {
         return Err(Why::Loop);
     }
     if shared.home.is(asked, seat.local) {
-        return at_home(asked, seat).await.map_err(Why::from);
+        return Ok((at_home(asked, seat).await?, None));
     }
     if !shared.config.connect_ports.contains(&asked.port) {
         return Err(Why::Port(asked.port));
     }
-    if let Some(denial) = denied(shared, asked, None, seat).0 {
+    let ruling = ruled(shared, asked, None, seat);
+    if let Some(denial) = ruling.denied {
         return Err(Why::Denied(denial));
     }
     let via = shared.pseudonym.via(request.version());
-    Ok(shared.origins.dialer.for_tunnel(asked, &via).await?)
+    let dialled = shared.origins.dialer.for_tunnel(&ruling.place(asked), &via).await?;
+    Ok((dialled, ruling.instead))
 }
 
 /// Asks for a verdict, and remembers a refusal for the device's eyes.
-pub fn denied(
-    shared: &Shared,
-    asked: &Asked,
-    path: Option<&str>,
-    seat: &Seat,
-) -> (Option<Denial>, Option<Timestamp>) {
+pub fn ruled(shared: &Shared, asked: &Asked, path: Option<&str>, seat: &Seat) -> Ruling {
     let now = Timestamp::now();
     let ruling = shared.judge.judge(&Who { address: seat.device }, asked, path, now);
     if let Some(denial) = &ruling.denied {
         shared.recent.add(seat.device, asked, denial, now);
     }
-    (ruling.denied, ruling.until)
+    ruling
 }
 
 /// The library, at the address where the device found the box.
@@ -106,7 +107,7 @@ pub async fn at_home(asked: &Asked, seat: &Seat) -> Result<Dialled, DialError> {
 /// Carries bytes until an end, a stop, or a verdict that changed.
 pub async fn carry(
     shared: &Shared,
-    asked: &Asked,
+    place: (&Asked, Option<&Arc<Host>>),
     seat: &Seat,
     token: &CancellationToken,
     device: End,
@@ -115,7 +116,7 @@ pub async fn carry(
     let clock = Clock::default();
     let stop = async {
         tokio::select! {
-            () = until_denied(shared, asked, seat) => {}
+            () = until_denied(shared, place, seat) => {}
             () = async {
                 token.cancelled().await;
                 clock.touch();
@@ -123,7 +124,7 @@ pub async fn carry(
             } => {}
         }
     };
-    let at_home = shared.home.is(asked, seat.local);
+    let at_home = shared.home.is(place.0, seat.local);
     let way = tunnel::Way {
         pipes: &shared.pipes,
         clock: &clock,
@@ -133,20 +134,28 @@ pub async fn carry(
     Box::pin(tunnel::join(&device, &origin, &way, stop)).await
 }
 
-/// Ends when the place may no longer be reached.
-async fn until_denied(shared: &Shared, asked: &Asked, seat: &Seat) {
+/// Ends when the place may no longer be reached, or only by another way than was dialled.
+async fn until_denied(
+    shared: &Shared,
+    (asked, instead): (&Asked, Option<&Arc<Host>>),
+    seat: &Seat,
+) {
     if shared.home.is(asked, seat.local) {
         std::future::pending::<()>().await;
     }
+    let mut changes = shared.judge.changes(seat.device);
     loop {
-        let (denial, until) = denied(shared, asked, None, seat);
-        if denial.is_some() {
+        let ruling = ruled(shared, asked, None, seat);
+        if ruling.denied.is_some() || ruling.instead.as_ref() != instead {
             tracing::debug!(%asked, "a tunnel is closed: the policy changed its mind");
             return;
         }
-        let left = until.map(|until| until.duration_since(Timestamp::now()));
+        let left = ruling.until.map(|until| until.duration_since(Timestamp::now()));
         let left = left.and_then(|left| Duration::try_from(left).ok());
         let wait = left.unwrap_or(LONGEST_VERDICT).clamp(SHORTEST_VERDICT, LONGEST_VERDICT);
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = changes.next() => {}
+        }
     }
 }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::MAX_FORWARDS};
 use hyper::body::Incoming;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Gateway, Shared,
     asked::{Asked, BadTarget},
-    beside::LATELY,
+    blocked::{self, LATELY},
     body, cached,
     clock::Clock,
-    connect::denied,
+    connect::ruled,
     fields::{self, Wishes},
+    judged::Ruling,
     origins::Outgoing,
     refusal::Why,
     serve::Seat,
@@ -35,7 +35,7 @@ pub async fn answer(
         Err(bad) => Err(Why::Target(*bad)),
         Ok(asked) => match admit(shared, &request, asked, &seat) {
             Err(why) => Err(why),
-            Ok(()) => carry_on(gateway, request, asked, (&heard, &seat), token).await,
+            Ok(ruling) => carry_on(gateway, request, (asked, ruling), (&heard, &seat), token).await,
         },
     };
     answered.unwrap_or_else(|why| {
@@ -59,7 +59,7 @@ fn admit(
     request: &Request<Incoming>,
     asked: &Asked,
     seat: &Seat,
-) -> Result<(), Why> {
+) -> Result<Ruling, Why> {
     if shared.pseudonym.is_in(request.headers()) {
         return Err(Why::Loop);
     }
@@ -68,26 +68,32 @@ fn admit(
         return Err(Why::Method);
     }
     if shared.home.is(asked, seat.local) {
-        return Ok(());
+        return Ok(Ruling::default());
     }
     if !shared.config.plain_ports.contains(&asked.port) {
         return Err(Why::Port(asked.port));
     }
     let path = request.uri().path_and_query().map(http::uri::PathAndQuery::as_str);
-    match denied(shared, asked, path, seat).0 {
+    let mut ruling = ruled(shared, asked, path, seat);
+    match ruling.denied.take() {
         Some(denial) => Err(Why::Denied(denial)),
-        None => Ok(()),
+        None => Ok(ruling),
     }
 }
 
 async fn carry_on(
     gateway: &Gateway,
     mut request: Request<Incoming>,
-    asked: &Asked,
+    (asked, ruling): (&Asked, Ruling),
     (heard, seat): (&HeaderMap, &Arc<Seat>),
     token: CancellationToken,
 ) -> Result<Response<Body>, Why> {
     let shared = &gateway.shared;
+    let at_home = shared.home.is(asked, seat.local);
+    if at_home && request.uri().path() == LATELY {
+        // The library would see the box's own address.
+        return Ok(blocked::answer(gateway, request, seat.device).await);
+    }
     if *request.method() == Method::OPTIONS && last_hop(&mut request) {
         return Ok(options());
     }
@@ -96,7 +102,7 @@ async fn carry_on(
     let pseudonym = &shared.pseudonym;
     fields::of_request(request.headers_mut(), asked, wishes, version, pseudonym);
     if wishes.websocket && *request.method() == Method::GET {
-        return upgrade::answer(gateway, request, asked, seat, token).await;
+        return upgrade::answer(gateway, request, (asked, ruling), seat, token).await;
     }
     let (parts, incoming) = request.into_parts();
     let clock = Arc::new(Clock::default());
@@ -112,19 +118,18 @@ async fn carry_on(
         wanted
     });
     let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted));
-    let outgoing = Outgoing { asked: asked.clone(), request, clock, meter: shared.meter(seat) };
-    if shared.home.is(asked, seat.local) {
-        if outgoing.request.uri().path() == LATELY {
-            // The library would see the box's own address.
-            let refused = shared.recent.of(seat.device, Timestamp::now());
-            return Ok(shared.pages.lately(heard, refused));
-        }
+    let (asked, instead, meter) = (asked.clone(), ruling.instead, shared.meter(seat));
+    let outgoing = Outgoing { asked, instead, request, clock, meter };
+    if at_home {
         return Ok(shared.origins.fetch_at(outgoing, seat.local).await?.map(Body::Page));
     }
-    // Here, and nowhere else, what is kept may answer instead of the origin.
+    // Here, and nowhere else, what is kept may answer instead of the origin. An engine's safe host
+    // says something else under the same address: neither is kept for the other.
     match &shared.cache {
-        Some(cache) => Ok(cached::answer(gateway, cache, outgoing, heard, seat).await),
-        None => Ok(shared.origins.fetch(outgoing).await?.map(Body::Page)),
+        Some(cache) if outgoing.instead.is_none() => {
+            Ok(cached::answer(gateway, cache, outgoing, heard, seat).await)
+        }
+        _ => Ok(shared.origins.fetch(outgoing).await?.map(Body::Page)),
     }
 }
 

@@ -3,8 +3,10 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::asked::Asked;
+use crate::{access::Role, filter::host::Host};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,12 +16,23 @@ pub struct Who {
 }
 
 /// What was decided, and for how long it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ruling {
     /// Why not; nothing = it may go through.
     pub denied: Option<Denial>,
     /// The moment at which it could be otherwise: then it is asked again.
     pub until: Option<Timestamp>,
+    /// Whose addresses are dialled in the place of its own: the safe host of a search engine. The
+    /// origin is shown the name that the device asked for.
+    pub instead: Option<Arc<Host>>,
+}
+
+impl Ruling {
+    /// Where a place that was asked for is dialled.
+    pub fn place(&self, asked: &Asked) -> Asked {
+        let host = self.instead.as_deref().unwrap_or(&asked.host);
+        Asked { host: *host, port: asked.port }
+    }
 }
 
 /// Why something may not go through, in words of the policy.
@@ -31,13 +44,20 @@ pub struct Denial {
     pub rule: String,
     /// Who was judged by it: `pupils`, `guests`…
     pub profile: Option<String>,
+    /// What the person who signed in on the device is, when somebody did.
+    pub role: Option<Role>,
 }
 
 type Decide = dyn Fn(&Who, &Asked, Option<&str>, Timestamp) -> Ruling + Send + Sync;
 
+type Hear = dyn Fn(IpAddr) -> watch::Receiver<()> + Send + Sync;
+
 /// Decides. Cheap to clone.
 #[derive(Clone)]
-pub struct Judge(Arc<Decide>);
+pub struct Judge {
+    decide: Arc<Decide>,
+    hear: Option<Arc<Hear>>,
+}
 
 impl fmt::Debug for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,16 +70,48 @@ impl Judge {
     pub fn new(
         decide: impl Fn(&Who, &Asked, Option<&str>, Timestamp) -> Ruling + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(decide))
+        Self { decide: Arc::new(decide), hear: None }
+    }
+
+    /// The same, whose open tunnels are judged anew at once when what this gives for their device
+    /// changes.
+    #[must_use]
+    pub fn hearing(
+        self,
+        hear: impl Fn(IpAddr) -> watch::Receiver<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { hear: Some(Arc::new(hear)), ..self }
     }
 
     /// Lets everything through: a box without a policy.
     pub fn lenient() -> Self {
-        Self::new(|_, _, _, _| Ruling { denied: None, until: None })
+        Self::new(|_, _, _, _| Ruling::default())
     }
 
     /// May it go through?
     pub fn judge(&self, who: &Who, asked: &Asked, path: Option<&str>, now: Timestamp) -> Ruling {
-        (self.0)(who, asked, path, now)
+        (self.decide)(who, asked, path, now)
+    }
+
+    /// What is heard of changes at this device.
+    pub fn changes(&self, device: IpAddr) -> Changes {
+        Changes(self.hear.as_ref().map(|hear| hear(device)))
+    }
+}
+
+/// News of one device.
+#[derive(Debug)]
+pub struct Changes(Option<watch::Receiver<()>>);
+
+impl Changes {
+    /// Ends at the next change since the last that ended it, or since this was made; never where
+    /// nobody tells.
+    pub async fn next(&mut self) {
+        if let Some(heard) = &mut self.0
+            && heard.changed().await.is_ok()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
     }
 }

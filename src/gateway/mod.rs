@@ -5,6 +5,7 @@
 
 mod asked;
 mod beside;
+mod blocked;
 mod body;
 pub mod cache;
 pub mod cache_host;
@@ -49,6 +50,7 @@ pub use self::{
     serve::Door,
 };
 use self::{
+    blocked::Asking,
     dial::Dialer,
     fairness::{Fairness, Meter},
     fields::Pseudonym,
@@ -60,6 +62,7 @@ use self::{
 };
 use crate::{
     config,
+    filter::reviews::Reviews,
     net::{body::Body, guests::Guests},
 };
 
@@ -83,6 +86,7 @@ struct Shared {
     pipes: Pipes,
     pseudonym: Pseudonym,
     recent: Recent,
+    asking: Asking,
     cache: Option<Cache>,
     /// Nothing: the link is not shared out.
     fairness: Option<Fairness>,
@@ -108,6 +112,8 @@ pub struct Parts {
     pub resolver: Option<Resolver>,
     /// What keeps plain HTTP for the next who asks.
     pub cache: Option<Cache>,
+    /// What devices ask the CMIL to look at again; nothing = they cannot.
+    pub reviews: Option<Reviews>,
 }
 
 impl Shared {
@@ -120,7 +126,7 @@ impl Shared {
 impl Gateway {
     /// Wires it; nothing listens yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, home, zone, judge, resolver, cache } = parts;
+        let Parts { config, home, zone, judge, resolver, cache, reviews } = parts;
         let (tracker, pseudonym) = (TaskTracker::new(), Pseudonym::new());
         let dialer = Dialer::new(&config, resolver.unwrap_or_else(dial::system));
         let origins =
@@ -132,6 +138,7 @@ impl Gateway {
             places: Arc::new(Semaphore::new(config.max_connections)),
             pipes: Pipes::default(),
             recent: Recent::default(),
+            asking: Asking::new(reviews),
             cache,
             fairness: config.downlink.map(|rate| Fairness::new(rate.0)),
             config,

@@ -23,6 +23,7 @@ use super::{
     fields::{self, Pseudonym},
     pool::{Key, Lease, Pool},
 };
+use crate::filter::host::Host;
 
 /// Head of an answer, and buffer of a connection.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -44,6 +45,9 @@ pub enum FetchError {
     /// A transfer coding that nobody asked for (RFC 9112 §7).
     #[error("the answer has a transfer coding beside chunked")]
     Coded,
+    /// Something came before anything was asked.
+    #[error("the origin spoke before it was asked")]
+    Early,
     /// The address cannot be written as a request's target.
     #[error("the address cannot be asked for")]
     Target,
@@ -64,6 +68,8 @@ pub struct Origins {
 pub struct Outgoing {
     /// Where to.
     pub asked: Asked,
+    /// Whose addresses are dialled in the place of its own.
+    pub instead: Option<Arc<Host>>,
     /// In absolute-form, whatever form it will be sent in.
     pub request: Request<Carried>,
     /// Touched as the body goes out.
@@ -84,11 +90,13 @@ impl Origins {
 
     /// One request, one answer, whose fields are the box's own.
     pub async fn fetch(&self, outgoing: Outgoing) -> Result<Response<Carried>, FetchError> {
-        let Outgoing { asked, mut request, clock, meter } = outgoing;
-        let hop = self.dialer.hop(&asked);
+        let Outgoing { asked, instead, mut request, clock, meter } = outgoing;
+        // Another proxy would ask the host of the address that it reads: past it, the way to a safe
+        // host is a tunnel.
+        let hop = if instead.is_some() { Hop::Origin } else { self.dialer.hop(&asked) };
         *request.uri_mut() = target(&asked, request.uri(), hop)?;
         *request.version_mut() = Version::HTTP_11;
-        let key = Key::of(&asked, hop);
+        let key = Key::of(&asked, instead.as_ref(), hop);
         let again = Spare::of(&request);
         // One that waited may have been closed as we took it: what is safe to repeat is repeated,
         // once, on a new one.
@@ -102,7 +110,10 @@ impl Origins {
                 },
             }
         }
-        let stream = self.dialer.for_requests(&asked).await?;
+        let stream = match instead {
+            None => self.dialer.for_requests(&asked).await?,
+            Some(host) => self.to_safe_host(Asked { host: *host, port: asked.port }).await?,
+        };
         let lease = self.pool.lease(key, self.greet(stream).await?);
         let answered = self.exchange(lease, request, &clock).await;
         let (answer, lease) = answered.map_err(|failure| failure.error)?;
@@ -125,6 +136,14 @@ impl Origins {
         let (answer, lease) = answered.map_err(|failure| failure.error)?;
         // The library is no part of the link.
         self.accept(answer, lease, None)
+    }
+
+    async fn to_safe_host(&self, place: Asked) -> Result<TcpStream, FetchError> {
+        let via = self.pseudonym.via(Version::HTTP_11);
+        let dialled = self.dialer.for_tunnel(&place, &via).await?;
+        // Nobody has asked anything there yet.
+        let silent = dialled.early.is_empty();
+        silent.then_some(dialled.stream).ok_or(FetchError::Early)
     }
 
     /// HTTP on a new connection.

@@ -9,6 +9,7 @@ use std::{
 use hyper::client::conn::http1::SendRequest;
 
 use super::{asked::Asked, body::Carried, dial::Hop};
+use crate::filter::host::Host;
 
 /// Of one origin.
 const MAX_IDLE_PER_ORIGIN: usize = 16;
@@ -25,16 +26,19 @@ const READY_TIMEOUT: Duration = Duration::from_millis(20);
 pub enum Key {
     /// Requests to this origin.
     Origin(Asked),
+    /// Those to this origin that this host's addresses answer.
+    Safe(Asked, Arc<Host>),
     /// Any.
     Proxy,
 }
 
 impl Key {
-    /// For a request to this place.
-    pub fn of(asked: &Asked, hop: Hop) -> Self {
-        match hop {
-            Hop::Origin => Self::Origin(asked.clone()),
-            Hop::Proxy => Self::Proxy,
+    /// For a request to this place, dialled at the addresses of `instead`, if of any but its own.
+    pub fn of(asked: &Asked, instead: Option<&Arc<Host>>, hop: Hop) -> Self {
+        match (instead, hop) {
+            (Some(instead), _) => Self::Safe(asked.clone(), instead.clone()),
+            (None, Hop::Origin) => Self::Origin(asked.clone()),
+            (None, Hop::Proxy) => Self::Proxy,
         }
     }
 }

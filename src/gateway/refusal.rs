@@ -13,12 +13,11 @@ use jiff::tz::TimeZone;
 
 use super::{
     asked::{Asked, BadTarget},
-    beside::LATELY,
+    blocked::LATELY,
     dial::DialError,
     home::Home,
     judged::Denial,
     origins::FetchError,
-    recent::Refused,
     serve::Seat,
 };
 use crate::{
@@ -89,6 +88,7 @@ fn of_fetch(error: &FetchError) -> Said {
         FetchError::Dial(error) => of_dial(error),
         FetchError::Silent(_) => Said(late, "http_response_timeout", "silent"),
         FetchError::Broken(_) => Said(gateway, "http_response_incomplete", "broken"),
+        FetchError::Early => Said(gateway, "http_protocol_error", "broken"),
         FetchError::Coded => Said(gateway, "http_response_transfer_coding", "broken"),
         FetchError::Target => Said(StatusCode::BAD_REQUEST, "http_request_error", "target"),
     }
@@ -138,14 +138,6 @@ struct RefusalPage<'a> {
     library: String,
     lately: Option<String>,
     error: &'static str,
-}
-
-#[derive(Template)]
-#[template(path = "proxy_blocked.html")]
-struct BlockedPage<'a> {
-    say: Speech<'a>,
-    refused: Vec<Refused>,
-    contact: String,
 }
 
 impl Pages {
@@ -204,14 +196,8 @@ impl Pages {
         answer
     }
 
-    /// What a device was refused lately, for its own eyes.
-    pub fn lately(&self, fields: &HeaderMap, refused: Vec<Refused>) -> Response<Body> {
-        let say = self.speak(fields);
-        let html = BlockedPage { contact: self.whom(&say), say, refused }.render();
-        answer("text/html", html.unwrap_or_default())
-    }
-
-    fn whom(&self, say: &Speech<'_>) -> String {
+    /// Whom a refused reader may ask.
+    pub fn whom(&self, say: &Speech<'_>) -> String {
         let named = self
             .contact
             .as_ref()
@@ -226,7 +212,8 @@ fn rendered(fields: &HeaderMap, page: &RefusalPage<'_>) -> Response<Body> {
     answer(media, html.unwrap_or_else(|| format!("{}\n{}\n", page.title, page.text)))
 }
 
-fn answer(media: &str, text: String) -> Response<Body> {
+/// A page, or a line for a program; it is kept nowhere.
+pub fn answer(media: &str, text: String) -> Response<Body> {
     let mut answer = Response::new(Body::Bytes(text.into()));
     let head = answer.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&format!("{media}; charset=utf-8")) {
@@ -306,6 +293,7 @@ mod tests {
             Why::Broken,
             FetchError::Silent(std::time::Duration::ZERO).into(),
             FetchError::Coded.into(),
+            FetchError::Early.into(),
         ];
         for why in dial.chain(others) {
             let Said(_, _, id) = why.said();

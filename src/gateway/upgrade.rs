@@ -15,6 +15,7 @@ use super::{
     body::Carried,
     connect::carry,
     fields,
+    judged::Ruling,
     origins::{FetchError, origin_form, shake},
     pool::Lease,
     refusal::Why,
@@ -26,14 +27,14 @@ use crate::net::body::Body;
 pub async fn answer(
     gateway: &Gateway,
     mut request: Request<Incoming>,
-    asked: &Asked,
+    (asked, ruling): (&Asked, Ruling),
     seat: &Arc<Seat>,
     token: CancellationToken,
 ) -> Result<Response<Body>, Why> {
     let shared = &gateway.shared;
     let via = shared.pseudonym.via(request.version());
     // Many a proxy drops what it does not know: past another one, the way is a tunnel.
-    let dialled = shared.origins.dialer.for_tunnel(asked, &via).await?;
+    let dialled = shared.origins.dialer.for_tunnel(&ruling.place(asked), &via).await?;
     if !dialled.early.is_empty() {
         return Err(Why::Broken);
     }
@@ -63,7 +64,8 @@ pub async fn answer(
             .map_err(|_| std::io::Error::other("another connection"))?;
         let origin = End { stream: parts.io.into_inner(), early: parts.read_buf };
         let device = device_end(device).await?;
-        carry(&gateway.shared, &asked, &seat, &token, device, origin).await
+        let place = (&asked, ruling.instead.as_ref());
+        carry(&gateway.shared, place, &seat, &token, device, origin).await
     });
     Ok(switching)
 }

@@ -18,8 +18,10 @@ use std::{
 use jiff::tz::TimeZone;
 use preau::{
     config,
+    filter::{Filter, reviews::Reviews},
     gateway::{Door, Gateway, Home, Judge, Parts, Resolver, cache::Cache},
     net::listen,
+    store::{Store, StoreOptions},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +46,17 @@ pub fn settings(ports: &[u16]) -> config::Gateway {
     }
 }
 
+/// What pupils asked, kept in this folder.
+pub fn reviews(folder: &std::path::Path) -> Reviews {
+    let text = "[school]\nuai = \"0510035L\"\nname = \"x\"\n[access]\nsign_in = \"off\"\n";
+    let (mut config, _) = config::Config::parse("t", text).unwrap();
+    folder.clone_into(&mut config.store.path);
+    let store = Store::open(StoreOptions::of(&config.store)).unwrap();
+    let now = jiff::Timestamp::now();
+    let filter = Filter::open(config.filter.merged(), Vec::new(), TimeZone::UTC, store, now);
+    filter.unwrap().reviews().clone()
+}
+
 impl Proxy {
     /// With these settings; everything is allowed.
     pub fn start(config: config::Gateway) -> Self {
@@ -57,17 +70,17 @@ impl Proxy {
         resolver: Option<Resolver>,
     ) -> Self {
         let zone = TimeZone::UTC;
-        Self::of(Parts { config, home, zone, judge, resolver, cache: None })
+        Self::of(Parts { config, home, zone, judge, resolver, cache: None, reviews: None })
     }
 
     /// With a cache; everything is allowed.
     pub fn caching(config: config::Gateway, cache: Cache) -> Self {
         let (home, judge) = (Home::default(), Judge::lenient());
         let (zone, cache) = (TimeZone::UTC, Some(cache));
-        Self::of(Parts { config, home, zone, judge, resolver: None, cache })
+        Self::of(Parts { config, home, zone, judge, resolver: None, cache, reviews: None })
     }
 
-    fn of(parts: Parts) -> Self {
+    pub fn of(parts: Parts) -> Self {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build().unwrap();
         let gateway = Gateway::new(parts);

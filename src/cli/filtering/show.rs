@@ -6,6 +6,7 @@ use preau::{
     filter::{
         Opening, PolicyReport, ProfileReport, Reason, RuleReport, Why,
         policy::{Explanation, Standing},
+        reviews::Review,
     },
 };
 
@@ -26,6 +27,36 @@ pub fn tell(answer: &FilterAnswer) {
                 println!("{}", line(opening));
             }
         }
+        FilterAnswer::Reviews { reviews, .. } if reviews.is_empty() => {
+            println!("nobody asked for anything");
+        }
+        FilterAnswer::Reviews { reviews, more } => {
+            reviews.iter().for_each(review);
+            if *more > 0 {
+                println!("and {more} more");
+            }
+        }
+        FilterAnswer::Answered(answered) => review(answered),
+    }
+}
+
+fn review(review: &Review) {
+    let Review { id, at, wish, device, answer } = review;
+    let state = if answer.is_some() { "answered" } else { "WAITS" };
+    println!("{id:<5} {state:8} {}  {}", moment(*at), wish.site);
+    let mut whom: Vec<String> = device.iter().map(ToString::to_string).collect();
+    whom.extend(wish.role.map(|role| format!("{role:?}").to_lowercase()));
+    whom.extend(wish.profile.clone());
+    if !whom.is_empty() {
+        println!("  from     {}", whom.join(", "));
+    }
+    let category = wish.category.as_ref().map(|name| format!(" (category {name})"));
+    println!("  rule     {}{}", wish.rule, category.unwrap_or_default());
+    if !wish.phrase.is_empty() {
+        println!("  wrote    {}", wish.phrase);
+    }
+    if let Some(answer) = answer {
+        println!("  answer   {} ({}, {})", answer.text, answer.by, moment(answer.at));
     }
 }
 

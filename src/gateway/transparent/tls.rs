@@ -15,8 +15,9 @@ use super::hello::{Alert, BadHello, Reader};
 use crate::gateway::{
     Gateway, Shared,
     asked::{Asked, host_of},
-    connect::{carry, denied},
+    connect::{carry, ruled},
     dial::{DialError, Dialled},
+    judged::Ruling,
     serve::Seat,
     tunnel::End,
 };
@@ -70,10 +71,11 @@ pub async fn connection(
     let opened = token.run_until_cancelled(open(shared, &mut device, original, &seat)).await;
     match opened {
         None => {}
-        Some(Ok((asked, early, dialled))) => {
+        Some(Ok((asked, ruling, early, dialled))) => {
             let device = End { stream: device, early };
             let origin = End { stream: dialled.stream, early: dialled.early };
-            let carried = carry(shared, &asked, &seat, &token, device, origin).await;
+            let place = (&asked, ruling.instead.as_ref());
+            let carried = carry(shared, place, &seat, &token, device, origin).await;
             if let Err(error) = carried {
                 tracing::debug!(%error, %asked, "a connection taken on its way ended early");
             }
@@ -99,7 +101,7 @@ async fn open(
     device: &mut TcpStream,
     original: SocketAddr,
     seat: &Seat,
-) -> Result<(Asked, Bytes, Dialled), Refused> {
+) -> Result<(Asked, Ruling, Bytes, Dialled), Refused> {
     let (name, early) = hello(device).await?;
     // The hello's reader took it for a name already.
     let host = name.map(|name| host_of(&name)).transpose().map_err(|_| Refused::Nameless)?;
@@ -108,12 +110,18 @@ async fn open(
         None if shared.config.transparent.nameless => Asked::at(original),
         None => return Err(Refused::Nameless),
     };
-    if denied(shared, &asked, None, seat).0.is_some() {
+    let ruling = ruled(shared, &asked, None, seat);
+    if ruling.denied.is_some() {
         return Err(Refused::Denied);
     }
     let via = shared.pseudonym.via(http::Version::HTTP_11);
-    let dialled = shared.origins.dialer.for_splice(&asked, original.ip(), &via).await?;
-    Ok((asked, early, dialled))
+    let dialer = &shared.origins.dialer;
+    let dialled = if ruling.instead.is_some() {
+        dialer.for_tunnel(&ruling.place(&asked), &via).await?
+    } else {
+        dialer.for_splice(&asked, original.ip(), &via).await?
+    };
+    Ok((asked, ruling, early, dialled))
 }
 
 /// The name asked for, and all that came with it.

@@ -37,7 +37,7 @@ refusal-profile = Profile
 refusal-ask = Whom to ask: { $contact }.
 refusal-ask-cmil = If this is a mistake, tell the school's CMIL (computer staff).
 refusal-library = Open the school's library
-refusal-lately = What was blocked on this device
+refusal-lately = Ask the CMIL to look at this again
 refusal-code = Technical detail:
 
 proxy-title = The school's gateway
@@ -49,3 +49,18 @@ blocked-text = Within the last hour. Only this device sees this list; it goes by
 blocked-none = Nothing was blocked on this device within the last hour.
 blocked-when = Last time
 blocked-times = { $count } times
+
+review-ask = Ask the CMIL to look at this again
+review-why = Why do you need it? Optional, 200 characters at most.
+review-seen = The CMIL will see the site, the rule, this device's address, the role of whoever is signed in here (pupil, teacher) and this sentence. Write no name.
+review-send = Send the request
+review-sent = Request sent to the CMIL on { $moment }.
+review-title = What this device asked the CMIL
+review-answered = The CMIL's answer, on { $moment }:
+review-waits = No answer yet. It will be shown here.
+review-old = The request was not sent: this page was too old. Try again.
+review-broken = The request was not sent: it came incomplete. Try again.
+review-gone = The request was not sent: this site is no longer among those blocked within the last hour. Open it again, then try again.
+review-too-often = The request was not sent: this device has sent five within the last hour.
+review-full = The request was not sent: the CMIL has many to read already. Tell them.
+review-unkept = The request was not sent: the box cannot keep it now. Try again later.

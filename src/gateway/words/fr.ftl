@@ -37,7 +37,7 @@ refusal-profile = Profil
 refusal-ask = Pour en parler : { $contact }.
 refusal-ask-cmil = Si c’est une erreur, parlez-en au CMIL du lycée.
 refusal-library = Ouvrir la bibliothèque du lycée
-refusal-lately = Ce qui a été bloqué sur cet appareil
+refusal-lately = Demander au CMIL de revoir ce blocage
 refusal-code = Détail technique :
 
 proxy-title = La passerelle du lycée
@@ -49,3 +49,18 @@ blocked-text = Pendant la dernière heure. Seul cet appareil voit cette liste ; 
 blocked-none = Rien n’a été bloqué sur cet appareil pendant la dernière heure.
 blocked-when = Dernière fois
 blocked-times = { $count } fois
+
+review-ask = Demander au CMIL de revoir ce blocage
+review-why = Pourquoi en avez-vous besoin ? Facultatif, 200 signes au plus.
+review-seen = Le CMIL verra le site, la règle, l’adresse de cet appareil, le rôle de qui y est connecté (élève, professeur) et cette phrase. N’y mettez pas de nom.
+review-send = Envoyer la demande
+review-sent = Demande envoyée au CMIL le { $moment }.
+review-title = Les demandes de cet appareil au CMIL
+review-answered = Réponse du CMIL, le { $moment } :
+review-waits = Pas encore de réponse. Elle s’affichera ici.
+review-old = La demande n’est pas partie : cette page était trop ancienne. Recommencez.
+review-broken = La demande n’est pas partie : elle est arrivée incomplète. Recommencez.
+review-gone = La demande n’est pas partie : ce site n’est plus parmi ceux bloqués depuis une heure. Rouvrez-le, puis recommencez.
+review-too-often = La demande n’est pas partie : cet appareil en a déjà envoyé cinq depuis une heure.
+review-full = La demande n’est pas partie : le CMIL en a déjà beaucoup à lire. Parlez-lui-en.
+review-unkept = La demande n’est pas partie : la boîte ne peut pas la garder en ce moment. Réessayez plus tard.
