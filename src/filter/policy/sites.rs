@@ -25,7 +25,10 @@ pub(in crate::filter) struct Listed {
 /// Sites, each with the place of its rule.
 #[derive(Debug, Default)]
 pub(in crate::filter) struct Sites {
-    domains: HashMap<Box<str>, Vec<Named>>,
+    /// Those who may choose names choose them by hand: no key is needed against collisions.
+    domains: HashMap<Box<str>, Vec<Named>, foldhash::fast::RandomState>,
+    /// Bit n: a name of n labels is there.
+    labels: u128,
     /// The narrowest first.
     networks: Vec<(IpNet, Named)>,
     /// Rules that name every site.
@@ -49,7 +52,9 @@ impl<'a> FromIterator<(&'a Site, usize)> for Sites {
             let named = Named { rule, path };
             match &site.host {
                 SiteHost::Domain(name) => {
-                    all.domains.entry(canonical(name)).or_default().push(named);
+                    let name = canonical(name);
+                    all.labels |= bit(1 + dots(&name));
+                    all.domains.entry(name).or_default().push(named);
                 }
                 SiteHost::Network(network) => all.networks.push((*network, named)),
                 SiteHost::Any => all.any.push(rule),
@@ -58,6 +63,15 @@ impl<'a> FromIterator<(&'a Site, usize)> for Sites {
         all.networks.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
         all
     }
+}
+
+fn dots(name: &str) -> usize {
+    name.bytes().filter(|byte| *byte == b'.').count()
+}
+
+/// None for more labels than a name can have.
+fn bit(labels: usize) -> u128 {
+    u32::try_from(labels).ok().and_then(|labels| 1u128.checked_shl(labels)).unwrap_or(0)
 }
 
 /// As a request's host is spelled.
@@ -83,26 +97,26 @@ impl Sites {
     /// Those with a path when one is given, else those without.
     fn by_host(&self, host: &Host, path: Option<&[u8]>, visit: &mut dyn FnMut(Listed)) {
         match host {
-            Host::Name(_) if self.domains.is_empty() => {}
-            Host::Name(name) => self.by_name(name.suffixes(), path, visit),
+            Host::Name(name) => self.by_name(name.as_str(), path, visit),
             Host::Address(address) => self.by_address(*address, path, visit),
         }
     }
 
-    fn by_name<'n>(
-        &self,
-        suffixes: impl Iterator<Item = &'n str>,
-        path: Option<&[u8]>,
-        visit: &mut dyn FnMut(Listed),
-    ) {
-        for suffix in suffixes {
-            let Some(named) = self.domains.get(suffix) else { continue };
-            let labels = 1 + suffix.bytes().filter(|byte| *byte == b'.').count();
-            let labels = u8::try_from(labels).unwrap_or(u8::MAX);
-            for one in named.iter().filter(|one| one.fits(path)) {
-                let depth = if path.is_some() { Depth::Url } else { Depth::Labels(labels) };
-                visit(Listed { rule: one.rule, depth, narrow: one.path_bytes() });
+    fn by_name(&self, name: &str, path: Option<&[u8]>, visit: &mut dyn FnMut(Listed)) {
+        let (mut rest, mut labels) = (Some(name), 1 + dots(name));
+        while let Some(suffix) = rest {
+            if self.labels & bit(labels) != 0
+                && let Some(named) = self.domains.get(suffix)
+            {
+                // A name has at most 127 labels.
+                let depth = Depth::Labels(u8::try_from(labels).unwrap_or(u8::MAX));
+                let depth = if path.is_some() { Depth::Url } else { depth };
+                for one in named.iter().filter(|one| one.fits(path)) {
+                    visit(Listed { rule: one.rule, depth, narrow: one.path_bytes() });
+                }
             }
+            rest = suffix.split_once('.').map(|(_, up)| up);
+            labels -= 1;
         }
     }
 
