@@ -178,7 +178,7 @@ def refused():
     large = extended(padding(FULL - 52))
     yield "refused: a record beyond its limit", TLS12, large, instead(record)
     empty = instead(lambda message, version: record(b"", version) + record(message, version))
-    yield "refused: an empty record first", TLS12, None, empty
+    yield "stricter: an empty record first", TLS12, None, empty
     between = instead(lambda message, version: record(message[:50], version)
                       + record(b"\1", version, ContentType.application_data)
                       + record(message[50:], version))
@@ -210,11 +210,11 @@ def converse(address, name, version, enlarge, cut):
         speaker.handshakeClientCert(serverName=name, settings=settings)
         spoken = "TLS 1.%d" % (speaker.version[1] - 1)
         chain = speaker.session.serverCertChain.x509List[0].bytes
-        speaker.sendall(b"GET / HTTP/1.0\r\nHost: %s\r\n\r\n" % name.encode())
+        speaker.sendall(b"GET /name HTTP/1.0\r\nHost: %s\r\n\r\n" % name.encode())
         said = bytearray()
         while part := speaker.read(max=4096):
             said += part
-        page = hashlib.sha256(bytes(said).split(b"\r\n\r\n", 1)[1]).hexdigest()[:16]
+        page = bytes(said).split(b"\r\n\r\n", 1)[1].decode().strip()
         certificate = hashlib.sha256(bytes(chain)).hexdigest()[:16]
         return f"page {page} certificate {certificate} {spoken}"
     except TLSRemoteAlert as alert:

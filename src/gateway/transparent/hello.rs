@@ -40,9 +40,12 @@ pub enum BadHello {
     /// A record or message where none may be.
     #[error("not a ClientHello in handshake records")]
     Unexpected,
-    /// Larger than its kind may be.
-    #[error("a record or message larger than it may be")]
+    /// A record larger than records may be.
+    #[error("a record larger than it may be")]
     TooLarge,
+    /// A message longer than any `ClientHello`.
+    #[error("a message longer than any ClientHello")]
+    TooLong,
     /// Lengths or names that are not what the protocol says.
     #[error("a ClientHello that is not well formed")]
     Malformed,
@@ -55,6 +58,8 @@ impl BadHello {
             Self::NotTls(_) => None,
             Self::Unexpected => Some(Alert::UnexpectedMessage),
             Self::TooLarge => Some(Alert::RecordOverflow),
+            // As OpenSSL, whose answer a client gets without us.
+            Self::TooLong => Some(Alert::IllegalParameter),
             Self::Malformed => Some(Alert::DecodeError),
         }
     }
@@ -67,6 +72,8 @@ pub enum Alert {
     UnexpectedMessage = 10,
     /// A record that is too large.
     RecordOverflow = 22,
+    /// A value that is not allowed.
+    IllegalParameter = 47,
     /// Refused by a rule: what browsers show as such at once.
     AccessDenied = 49,
     /// A message that cannot be read.
@@ -159,7 +166,7 @@ impl Reader {
             return Err(BadHello::Unexpected);
         }
         let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
-        if length > MAX_HELLO_BYTES { Err(BadHello::TooLarge) } else { Ok(Some(length)) }
+        if length > MAX_HELLO_BYTES { Err(BadHello::TooLong) } else { Ok(Some(length)) }
     }
 }
 

@@ -74,7 +74,7 @@ fn the_largest_hello_there_can_be_is_read_and_none_beyond() {
     let whole = message(&[(HOST_NAME, b"a.example")], &[(21, vec![0; 65_535 - 22])]);
     assert!(read(&records(&whole, MAX_RECORD_BYTES)).unwrap().unwrap().name.is_some());
     let beyond = [CLIENT_HELLO, 0xff, 0xff, 0xff];
-    assert_eq!(read(&records(&beyond, 4)), Err(BadHello::TooLarge));
+    assert_eq!(read(&records(&beyond, 4)), Err(BadHello::TooLong));
     assert_eq!(read(&[HANDSHAKE, 3, 1, 0x40, 1]), Err(BadHello::TooLarge));
 }
 
