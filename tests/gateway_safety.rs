@@ -351,3 +351,46 @@ fn when_the_link_is_down_the_page_comes_at_once() {
     let library = page.find("http://127.0.0.1/").expect("the library is named");
     assert!(library > 0);
 }
+
+#[test]
+fn a_device_that_asks_for_what_is_nowhere_cuts_nobody_off() {
+    let origin = Origin::echo();
+    let port = origin.port();
+    let resolver = Resolver::new(|name| async move {
+        let known = name == "here.example";
+        if known { Ok(vec![[127, 0, 0, 1].into()]) } else { Err(std::io::Error::other("no such")) }
+    });
+    let config = settings(&[port]);
+    let proxy = Proxy::start_with(config, Home::default(), Judge::lenient(), Some(resolver));
+    let get = |name: &str| {
+        let request = format!("GET http://{name}:{port}/ HTTP/1.1\r\nHost: x\r\n");
+        proxy.exchange(format!("{request}Connection: close\r\n\r\n"))
+    };
+    assert!(get("here.example").starts_with("HTTP/1.1 200"));
+    for turn in 0..10 {
+        let heard = get(&format!("nowhere-{turn}.example"));
+        assert_eq!(field(&heard, "proxy-status"), Some("preau; error=dns_error"), "{turn}");
+    }
+    assert!(get("here.example").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_websocket_that_begins_with_a_body_is_none() {
+    let origin = Origin::echo();
+    let proxy = Proxy::start(settings(&[origin.port()]));
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    let inner = "GET http://x.example/ HTTP/1.1\r\n\r\n";
+    for (method, body) in [
+        ("GET", format!("Content-Length: {}\r\n\r\n{inner}", inner.len())),
+        ("GET", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_owned()),
+        ("POST", "Content-Length: 0\r\n\r\n".to_owned()),
+    ] {
+        let mut device = proxy.connect();
+        let target = format!("{method} http://{}/ HTTP/1.1\r\nHost: x\r\n", origin.address);
+        device.send(format!("{target}{upgrade}{body}"));
+        let head = device.head();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let asked = origin.last_head().to_ascii_lowercase();
+        assert!(!asked.contains("upgrade"), "{asked}");
+    }
+}

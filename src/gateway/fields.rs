@@ -25,18 +25,11 @@ const OF_THE_HOP: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-/// They would tell a site which pupil's device asks.
-const OF_THE_DEVICE: [&str; 9] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "x-client-ip",
-    "client-ip",
-    "true-client-ip",
-    "x-cluster-client-ip",
-];
+/// They would tell a site which pupil's device asks, or have it believe that it was asked otherwise;
+/// so would all that begin with `x-forwarded-`.
+const OF_THE_DEVICE: [&str; 6] =
+    ["forwarded", "x-real-ip", "x-client-ip", "client-ip", "true-client-ip", "x-cluster-client-ip"];
+const FORWARDED: &str = "x-forwarded-";
 /// Trailers that would act on framing, routing or identity (RFC 9110 §6.5.1).
 const NEVER_TRAILERS: [&str; 12] = [
     "transfer-encoding",
@@ -127,6 +120,15 @@ fn end_of_hop(fields: &mut HeaderMap) {
     }
 }
 
+/// Takes out what a proxy alone may say of who asks.
+fn end_of_device(fields: &mut HeaderMap) {
+    let of_it = |name: &str| OF_THE_DEVICE.contains(&name) || name.starts_with(FORWARDED);
+    let gone: Vec<_> = fields.keys().filter(|name| of_it(name.as_str())).cloned().collect();
+    for name in gone {
+        fields.remove(name);
+    }
+}
+
 /// Makes a device's fields those of the box's own request.
 pub fn of_request(
     fields: &mut HeaderMap,
@@ -136,9 +138,7 @@ pub fn of_request(
     pseudonym: &Pseudonym,
 ) {
     end_of_hop(fields);
-    for name in OF_THE_DEVICE {
-        fields.remove(name);
-    }
+    end_of_device(fields);
     if !wishes.continues {
         fields.remove(EXPECT);
     }
@@ -189,9 +189,7 @@ pub fn safe_trailers(mut fields: HeaderMap) -> HeaderMap {
     for name in OF_THE_HOP {
         fields.remove(name);
     }
-    for name in OF_THE_DEVICE {
-        fields.remove(name);
-    }
+    end_of_device(&mut fields);
     fields
 }
 
@@ -222,6 +220,7 @@ mod tests {
             ("te", "gzip"),
             ("upgrade", "h2c"),
             ("x-forwarded-for", "10.1.2.3"),
+            ("x-forwarded-scheme", "http"),
             ("forwarded", "for=10.1.2.3"),
             ("expect", "100-continue"),
             ("content-length", "3"),

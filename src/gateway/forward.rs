@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::MAX_FORWARDS};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
@@ -98,10 +99,12 @@ async fn carry_on(
         return Ok(options());
     }
     let version = request.version();
-    let wishes = Wishes::of(request.headers(), version);
+    let mut wishes = Wishes::of(request.headers(), version);
+    // RFC 6455 §4.1: a GET, and without a body, whose bytes would be the first of the WebSocket.
+    wishes.websocket &= *request.method() == Method::GET && request.body().is_end_stream();
     let pseudonym = &shared.pseudonym;
     fields::of_request(request.headers_mut(), asked, wishes, version, pseudonym);
-    if wishes.websocket && *request.method() == Method::GET {
+    if wishes.websocket {
         return upgrade::answer(gateway, request, (asked, ruling), seat, token).await;
     }
     let (parts, incoming) = request.into_parts();

@@ -13,6 +13,18 @@ use super::{
     updates::Rules,
 };
 
+/// Fields by which a request makes some servers answer another address, host or method than its
+/// own. What they say then is for whoever asked so: stored, it would be everybody's.
+const STEERING: [&str; 7] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-host",
+    "x-host",
+];
+
 /// A GET or HEAD that what is stored may answer.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -51,7 +63,13 @@ pub fn read(request: Request<Carried>, rules: &Rules) -> Reading {
     // A GET with a body has no meaning that could be shared (RFC 9110 §9.3.1).
     let bodied = headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
-    if !safe || bodied || headers.contains_key(UPGRADE) || conditions::for_the_origin(headers) {
+    let steers = STEERING.iter().any(|name| headers.contains_key(*name));
+    if !safe
+        || bodied
+        || steers
+        || headers.contains_key(UPGRADE)
+        || conditions::for_the_origin(headers)
+    {
         return Reading::Pass(Box::new(request));
     }
     let rule = rules.of(request.uri());

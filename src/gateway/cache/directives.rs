@@ -5,10 +5,13 @@
 
 use http::{
     HeaderMap, HeaderName,
-    header::{CACHE_CONTROL, PRAGMA},
+    header::{AGE, CACHE_CONTROL, DATE, EXPIRES, PRAGMA, VARY},
 };
 
 use super::fields;
+
+/// What reuse goes by. A response that is not to be kept with one of these is not to be kept.
+const GOVERNING: [HeaderName; 5] = [AGE, CACHE_CONTROL, DATE, EXPIRES, VARY];
 
 /// Seconds that stand for "for ever" (RFC 9111 §1.2.2).
 const MAX_SECONDS: i64 = 1 << 31;
@@ -70,6 +73,11 @@ struct Directive<'a> {
     bent: bool,
 }
 
+/// More directives than anybody sends: among those that are not read one may forbid to store.
+fn are_too_many(headers: &HeaderMap) -> bool {
+    fields::members(headers, &CACHE_CONTROL).len() > fields::MAX_MEMBERS
+}
+
 fn directives(headers: &HeaderMap) -> impl Iterator<Item = Directive<'_>> {
     fields::members(headers, &CACHE_CONTROL).into_iter().map(|member| {
         let equals = member.iter().position(|byte| *byte == b'=');
@@ -95,11 +103,16 @@ impl Directive<'_> {
         Some(text.parse().unwrap_or(MAX_SECONDS).min(MAX_SECONDS))
     }
 
-    /// The fields it names, when it names any.
+    /// The fields it names, when it names any; more than can be read, and those that govern reuse,
+    /// are as good as all.
     fn fields(&self) -> Option<Vec<HeaderName>> {
         let mut named = Vec::new();
         fields::split(self.value.and_then(unquoted)?, &mut named);
-        Some(named.into_iter().filter_map(|name| HeaderName::from_bytes(name).ok()).collect())
+        let many = named.len() > fields::MAX_MEMBERS;
+        let named = named.into_iter().filter_map(|name| HeaderName::from_bytes(name).ok());
+        let named: Vec<_> = named.collect();
+        let governs = named.iter().any(|name| GOVERNING.contains(name));
+        (!many && !governs).then_some(named)
     }
 }
 
@@ -119,6 +132,9 @@ impl ResponseDirectives {
         let mut read = Self::default();
         for directive in directives(headers) {
             read.take(&directive);
+        }
+        if are_too_many(headers) {
+            (read.no_store, read.must_understand) = (true, false);
         }
         read
     }
@@ -177,6 +193,7 @@ impl RequestDirectives {
                 _ => {}
             }
         }
+        read.no_store |= are_too_many(headers);
         let pragma = fields::members(headers, &PRAGMA);
         if !headers.contains_key(CACHE_CONTROL)
             && pragma.iter().any(|member| member.eq_ignore_ascii_case(b"no-cache"))
@@ -214,6 +231,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_behind_many_directives_is_not_stored() {
+        let flood = "must-understand, max-age=9, ".to_owned() + &"x, ".repeat(70) + "no-store";
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_str(&flood).unwrap());
+        let read = ResponseDirectives::of(&headers);
+        assert!(read.no_store && !read.must_understand);
+        assert!(RequestDirectives::of(&headers).no_store);
+    }
+
+    #[test]
     fn what_stands_in_a_quoted_string_is_no_directive() {
         let read = response(&[r#"extension="max-age=3600, no-store", max-age=1"#]);
         assert_eq!((read.max_age, read.no_store), (Some(1), false));
@@ -225,6 +252,11 @@ mod tests {
         assert_eq!(read.unkept, ["a", "b", "c"]);
         assert!(!read.no_cache && !read.private);
         assert!(response(&["no-cache=a"]).no_cache, "a token names no field");
+        assert!(response(&[r#"private="x, Cache-Control""#]).private);
+        let many = format!("private=\"{}c\"", "a, ".repeat(70));
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_str(&many).unwrap());
+        assert!(ResponseDirectives::of(&headers).private);
     }
 
     #[test]

@@ -106,15 +106,20 @@ impl Entry {
     /// is not known yet.
     pub fn keep(&self, disk: &Disk) -> std::io::Result<()> {
         let _files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let (true, Some(total)) = (self.content.is_on_disk(), self.content.total()) else {
-            return Ok(());
-        };
-        if self.is_dropped() {
-            return Ok(());
+        match self.note() {
+            Some(note) if !self.is_dropped() => disk.note(self.id, &serde_json::to_vec(&note)?),
+            _ => Ok(()),
         }
+    }
+
+    /// What is written down of it, as [`Entry::found`] reads it.
+    pub fn note(&self) -> Option<impl Serialize + use<>> {
+        let (true, Some(total)) = (self.content.is_on_disk(), self.content.total()) else {
+            return None;
+        };
         let head = self.head();
         let pair = |name: &HeaderName, value: &[u8]| (name.as_str().to_owned(), text(value));
-        let note = Note {
+        Some(Note {
             schema: SCHEMA,
             key: self.key.to_string(),
             selecting: self.selecting.pairs().iter().map(|(n, v)| pair(n, v)).collect(),
@@ -124,8 +129,7 @@ impl Entry {
             answered: head.times.answered,
             total,
             held: self.content.held(),
-        };
-        disk.note(self.id, &serde_json::to_vec(&note)?)
+        })
     }
 
     /// Removes its files. *Blocks.*

@@ -6,8 +6,9 @@ use http::{
 };
 use jiff::Timestamp;
 
-/// Members that are read of one list field; what comes after them is hostile.
-const MAX_MEMBERS: usize = 64;
+/// Members that are read of one list field; what comes after them is hostile, and stands as one
+/// more member a line, unread: nothing is overlooked.
+pub const MAX_MEMBERS: usize = 64;
 
 /// Fields of one connection (RFC 9110 §7.6.1), or of the way to a proxy (RFC 9111 §3.1).
 static OF_THE_CONNECTION: [HeaderName; 10] = [
@@ -73,11 +74,12 @@ pub fn members<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
     found
 }
 
-/// Splits one line at its commas.
+/// Splits one line at its commas, up to [`MAX_MEMBERS`].
 pub fn split<'a>(line: &'a [u8], found: &mut Vec<&'a [u8]>) {
     let (mut start, mut quoted, mut escaped) = (0, false, false);
     for (at, byte) in line.iter().enumerate() {
         match byte {
+            _ if found.len() >= MAX_MEMBERS => break,
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
@@ -93,7 +95,7 @@ pub fn split<'a>(line: &'a [u8], found: &mut Vec<&'a [u8]>) {
 
 fn keep<'a>(member: &'a [u8], found: &mut Vec<&'a [u8]>) {
     let member = member.trim_ascii();
-    if !member.is_empty() && found.len() < MAX_MEMBERS {
+    if !member.is_empty() {
         found.push(member);
     }
 }
@@ -127,6 +129,19 @@ mod tests {
     fn a_quoted_comma_ends_no_member() {
         let fields = headers(&[("cache-control", r#"a="x, \", y" , b,,"#), ("cache-control", "c")]);
         assert_eq!(members(&fields, &CACHE_CONTROL), [br#"a="x, \", y""#.as_slice(), b"b", b"c"]);
+    }
+
+    #[test]
+    fn beyond_the_bound_no_member_is_overlooked() {
+        let (few, rest) = ("a,".repeat(MAX_MEMBERS), "b, no-store");
+        let line = format!("{few}{rest}");
+        let mut headers = HeaderMap::new();
+        for line in [&line, "c, d"] {
+            headers.append(CACHE_CONTROL, http::HeaderValue::from_str(line).unwrap());
+        }
+        let found = members(&headers, &CACHE_CONTROL);
+        assert_eq!(found.len(), MAX_MEMBERS + 2);
+        assert_eq!(found[MAX_MEMBERS..], [rest.as_bytes(), b"c, d"]);
     }
 
     #[test]

@@ -36,6 +36,22 @@ mod said;
 pub mod updates;
 mod vary;
 
+/// Readers of what others write: of messages, and of the cache's own folder after a crash. For who
+/// throws any bytes at them (`fuzz/`).
+pub mod foreign {
+    pub use super::{
+        directives::{RequestDirectives, ResponseDirectives},
+        entry::Entry,
+        fields::{MAX_MEMBERS, http_date, members},
+        freshness::Lifetime,
+        head::{Head, Times, Validators},
+        held::Held,
+        key::{Key, beside},
+        ranges::{Given, Parts, Spec, asked, content_range, given, parts, range},
+        vary::Selecting,
+    };
+}
+
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;

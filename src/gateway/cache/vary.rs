@@ -165,6 +165,22 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_many_members_still_differs() {
+        let many = "a, ".repeat(70);
+        let value = |last: &str| {
+            let mut fields = HeaderMap::new();
+            let text = format!("{many}{last}");
+            fields.insert("foo", HeaderValue::from_str(&text).unwrap());
+            fields
+        };
+        let stored = Selecting::of(&headers(&[("vary", "foo")]), &value("mine")).unwrap();
+        assert!(stored.matches(&value("mine")) && !stored.matches(&value("yours")));
+        let mut hidden = HeaderMap::new();
+        hidden.insert(VARY, HeaderValue::from_str(&format!("{many}foo")).unwrap());
+        assert_eq!(Selecting::of(&hidden, &value("mine")), None);
+    }
+
+    #[test]
     fn a_star_anywhere_answers_nobody_else() {
         for star in ["*", "*, *", ", *", "foo, *", "* , foo"] {
             assert_eq!(Selecting::of(&headers(&[("vary", star)]), &headers(&[])), None, "{star}");

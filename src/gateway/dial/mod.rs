@@ -25,6 +25,8 @@ use crate::{config, filter::host::Host};
 
 /// RFC 8305 §8: how long one address has before the next is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
+/// Places that were reached before are waited for so long, to tell whether the link is down.
+const ASKED_FOR: Duration = Duration::from_secs(2);
 /// Idle time after which a connection is probed.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -120,7 +122,7 @@ impl Dialer {
                 let addresses = named
                     .map_err(|_| DialError::Timeout(self.timeout))
                     .and_then(|named| named.map_err(DialError::Name));
-                self.learn(&asked.host, &addresses);
+                self.learn(&asked.host, &addresses, |_| None).await;
                 addresses?.contains(&original)
             }
             _ => false,
@@ -146,7 +148,7 @@ impl Dialer {
             return Err(DialError::LinkDown);
         }
         let connected = self.resolve_and_connect(&asked.host, asked.port, true).await;
-        self.learn(&asked.host, &connected);
+        self.learn(&asked.host, &connected, |stream| stream.peer_addr().ok()).await;
         connected
     }
 
@@ -187,14 +189,27 @@ impl Dialer {
         Ok(stream)
     }
 
-    /// What an attempt says about the link.
-    fn learn<T>(&self, host: &Host, connected: &Result<T, DialError>) {
-        let now = Instant::now();
-        match connected {
+    /// What an attempt says about the link. Where it looks as if that were down, places that were
+    /// reached before are asked: a device may well ask for what is nowhere.
+    async fn learn<T>(
+        &self,
+        host: &Host,
+        connected: &Result<T, DialError>,
+        place: impl Fn(&T) -> Option<SocketAddr>,
+    ) {
+        let places = match connected {
+            Ok(reached) => return self.link().reached(place(reached)),
             // Somebody answered, if only to refuse.
-            Ok(_) | Err(DialError::Refused) => self.link().reached(),
-            Err(error) if error.is_the_link_s() => self.link().missed(host, now),
-            Err(_) => {}
+            Err(DialError::Refused) => return self.link().reached(None),
+            Err(error) if error.is_the_link_s() => self.link().missed(host, Instant::now()),
+            Err(_) => return,
+        };
+        if !places.is_empty() {
+            let one = race(&places, Duration::ZERO, TcpStream::connect);
+            let one = tokio::time::timeout(ASKED_FOR, one).await;
+            let one = one.map(|one| one.map_err(DialError::of_connect));
+            let answered = matches!(one, Ok(Ok(_) | Err(DialError::Refused)));
+            self.link().asked(answered, Instant::now());
         }
     }
 
