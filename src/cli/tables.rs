@@ -46,6 +46,7 @@ pub fn status(status: &Status) {
         room.count,
         HumanBytes(room.free)
     );
+    println!("  work      {} tasks under way", status.tasks);
     moving(&status.moving);
     if !status.waiting_for_restart.is_empty() {
         println!("  settings  wait for a restart: {}", status.waiting_for_restart.join(", "));

@@ -210,6 +210,10 @@ pub struct Status {
     pub moving: Moving,
     /// How full the store is.
     pub usage: Usage,
+    /// Tasks under way: the daemon's own, and those of connections and requests. A box that nobody
+    /// asks anything comes back to the number it started with.
+    #[serde(default)]
+    pub tasks: usize,
     /// Keys of the configuration that wait for a restart.
     pub waiting_for_restart: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
-use tokio::task::spawn_blocking;
+use tokio::{runtime::Handle, task::spawn_blocking};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{filtering, holdings, house::House, reload, sync};
@@ -105,6 +105,7 @@ fn refused(error: StoreError) -> Refusal {
     Refusal::new(fault, error)
 }
 
+/// Inside a runtime.
 fn status(house: &House) -> Result<Box<Status>, Refusal> {
     let config = house.config();
     let holdings = house.catalogue.holdings().borrow().clone();
@@ -121,6 +122,7 @@ fn status(house: &House) -> Result<Box<Status>, Refusal> {
         sources: holdings.sources.iter().map(SourceLine::from).collect(),
         moving,
         usage: house.store.usage().map_err(refused)?,
+        tasks: Handle::current().metrics().num_alive_tasks(),
         waiting_for_restart: house.waiting.borrow().clone(),
     }))
 }
