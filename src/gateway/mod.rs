@@ -66,7 +66,7 @@ use crate::{
     net::{body::Body, guests::Guests},
 };
 
-/// Idle connections to origins are looked through so often.
+/// Idle connections to origins, and pipes that wait, are looked through so often.
 const TIDY_EVERY: Duration = Duration::from_secs(20);
 
 /// The proxy. Cheap to clone.
@@ -181,6 +181,7 @@ impl Gateway {
         let mut ticks = tokio::time::interval(TIDY_EVERY);
         while token.run_until_cancelled(ticks.tick()).await.is_some() {
             self.shared.origins.pool.tidy();
+            self.shared.pipes.tidy();
         }
         self.shared.origins.pool.close();
         self.shared.tracker.close();

@@ -3,7 +3,7 @@
 use std::{
     os::fd::OwnedFd,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -19,8 +19,15 @@ const MAX_PIPES: usize = 192;
 /// The pipes that wait, and how many there are.
 #[derive(Debug, Default)]
 struct Kept {
-    waiting: Mutex<Vec<Ends>>,
+    waiting: Mutex<Waiting>,
     count: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    pipes: Vec<Ends>,
+    /// The fewest that waited since the last [`Pipes::tidy`]: so many nobody needed.
+    fewest: usize,
 }
 
 /// Where pipes are taken from. Cheap to clone.
@@ -45,12 +52,22 @@ pub struct Pipe {
 impl Pipes {
     /// An empty pipe; nothing when all are in use, or the system has none.
     pub fn take(&self) -> Option<Pipe> {
-        let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let waiting = self.waiting().take();
         let ends = match waiting {
             Some(ends) => ends,
             None => self.make()?,
         };
         Some(Pipe { ends: Some(ends), holds: 0, home: self.clone() })
+    }
+
+    /// Closes those that nobody needed since the last time.
+    pub fn tidy(&self) {
+        let spare = self.waiting().spare();
+        self.0.count.fetch_sub(spare.len(), Relaxed);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn make(&self) -> Option<Ends> {
@@ -66,6 +83,20 @@ impl Pipes {
     }
 }
 
+impl Waiting {
+    fn take(&mut self) -> Option<Ends> {
+        let taken = self.pipes.pop();
+        self.fewest = self.fewest.min(self.pipes.len());
+        taken
+    }
+
+    fn spare(&mut self) -> Vec<Ends> {
+        let spare = self.pipes.drain(..self.fewest).collect();
+        self.fewest = self.pipes.len();
+        spare
+    }
+}
+
 impl Pipe {
     /// Where bytes come out, and where they go in.
     pub fn ends(&self) -> Option<(&OwnedFd, &OwnedFd)> {
@@ -77,7 +108,7 @@ impl Drop for Pipe {
     fn drop(&mut self) {
         let Some(ends) = self.ends.take() else { return };
         if self.holds == 0 {
-            self.home.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(ends);
+            self.home.waiting().pipes.push(ends);
         } else {
             self.home.0.count.fetch_sub(1, Relaxed);
         }
@@ -99,8 +130,26 @@ mod tests {
             pipe.holds = 1;
         }
         taken.clear();
-        assert_eq!(pipes.0.waiting.lock().unwrap().len(), 1);
+        assert_eq!(pipes.waiting().pipes.len(), 1);
         let again: Vec<_> = std::iter::from_fn(|| pipes.take()).collect();
         assert_eq!(again.len(), MAX_PIPES, "those that were closed are made anew");
+    }
+
+    #[test]
+    fn pipes_that_nobody_needs_are_closed_and_those_in_use_stay() {
+        let pipes = Pipes::default();
+        let rush: Vec<_> = std::iter::from_fn(|| pipes.take()).take(10).collect();
+        drop(rush);
+        pipes.tidy();
+        assert_eq!(pipes.waiting().pipes.len(), 10, "they were needed a moment ago");
+        let (a, b) = (pipes.take(), pipes.take());
+        drop(a);
+        pipes.tidy();
+        assert_eq!(pipes.waiting().pipes.len(), 1, "eight were not needed");
+        drop(b);
+        for _ in 0..2 {
+            pipes.tidy();
+        }
+        assert_eq!((pipes.waiting().pipes.len(), pipes.0.count.load(Relaxed)), (0, 0));
     }
 }
