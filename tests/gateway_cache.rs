@@ -266,3 +266,33 @@ fn an_origin_that_is_away_is_stood_in_for() {
     let only = "Cache-Control: only-if-cached\r\n";
     assert_eq!(get(&proxy, origin.address, "/none", only).status, 504);
 }
+
+#[test]
+fn what_cannot_be_read_back_is_fetched_again_and_nobody_is_turned_away() {
+    if !nginx::found() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Nginx::start(CACHEABLE);
+    let bytes = noise(8, MIB);
+    publish(&origin, "x", &bytes);
+    {
+        let proxy = Proxy::start(options(folder.path()));
+        get(&proxy, origin.address, "/x", "");
+        notes(folder.path(), 1);
+    }
+    let proxy = Proxy::start(options(folder.path()));
+    until("what was stored to be found", || (proxy.cache.usage().disk_count == 1).then_some(()));
+    for shard in fs::read_dir(folder.path()).unwrap().flatten() {
+        for file in fs::read_dir(shard.path()).unwrap().flatten() {
+            fs::remove_file(file.path()).unwrap();
+        }
+    }
+    for fields in ["", "Range: bytes=1000-1999\r\n"] {
+        let page = get(&proxy, origin.address, "/x", fields);
+        assert!(matches!(page.status, 200 | 206), "{}", page.head);
+        let wanted = if fields.is_empty() { &bytes[..] } else { &bytes[1000..2000] };
+        assert!(page.body == wanted);
+    }
+    assert_eq!(proxy.fetches(), 1, "the first, and what it brought is stored again");
+}

@@ -24,10 +24,7 @@ use super::{
     reader::{Reader, Source},
     said::{Said, tell_age},
 };
-use crate::net::{
-    body::{Body, Segment},
-    serve::plain,
-};
+use crate::net::body::{Body, Segment};
 
 /// What of a stored response a client gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +63,9 @@ pub(super) fn shape(asked: &Asked, head: &Head, total: Option<u64>) -> Shape {
     }
 }
 
-/// The answer. `source` gives the bytes that are not here, if any are not.
+/// The answer; nothing where the bytes cannot be read: another may have taken their room since they
+/// were found. Then the entry is forgotten. `source` gives the bytes that are not here, if any are
+/// not.
 #[allow(clippy::too_many_arguments, reason = "what an answer is made of")]
 pub(super) async fn answer(
     shared: &Arc<Shared>,
@@ -77,7 +76,7 @@ pub(super) async fn answer(
     said: Said,
     now: Timestamp,
     source: Option<Source>,
-) -> Response<Body> {
+) -> Option<Response<Body>> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = head.status;
     let fields = response.headers_mut();
@@ -91,7 +90,7 @@ pub(super) async fn answer(
     said.tell(fields);
     *response.status_mut() = shape.status(head.status);
     if asked.method == Method::HEAD {
-        return response;
+        return Some(response);
     }
     let body = match (shape, wanted) {
         (Shape::Several(ranges, total), _) => {
@@ -106,12 +105,14 @@ pub(super) async fn answer(
     match body {
         Ok(body) => *response.body_mut() = body,
         Err(error) => {
-            tracing::warn!(%error, "a cached response cannot be read");
+            if !entry.is_dropped() {
+                tracing::warn!(%error, "a cached response cannot be read");
+            }
             shared.forget(entry);
-            return plain(StatusCode::BAD_GATEWAY, "Cache illisible. The cache cannot be read.\n");
+            return None;
         }
     }
-    response
+    Some(response)
 }
 
 impl Shape {

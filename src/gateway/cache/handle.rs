@@ -84,7 +84,7 @@ impl Shared {
         }
         let shape = answer::shape(asked, &head, entry.content.total());
         let said = Said { left: Some(head.left(now)), ..Said::of(Way::Hit) };
-        Some(answer::answer(self, asked, &entry, &head, shape, said, now, None).await)
+        answer::answer(self, asked, &entry, &head, shape, said, now, None).await
     }
 }
 
@@ -174,19 +174,8 @@ impl Visit {
                 let held = entry.content.held();
                 return if ranges.iter().all(|range| held.covers(range.clone())) {
                     let now = self.clock.now();
-                    Some(
-                        answer::answer(
-                            &self.shared,
-                            &self.asked,
-                            entry,
-                            &head,
-                            shape,
-                            said,
-                            now,
-                            None,
-                        )
-                        .await,
-                    )
+                    let (shared, asked) = (&self.shared, &self.asked);
+                    answer::answer(shared, asked, entry, &head, shape, said, now, None).await
                 } else {
                     None
                 };
@@ -197,10 +186,8 @@ impl Visit {
             source.fill(gap.start, gap.end).await.ok()?;
         }
         let now = self.clock.now();
-        Some(
-            answer::answer(&self.shared, &self.asked, entry, &head, shape, said, now, Some(source))
-                .await,
-        )
+        let (shared, asked) = (&self.shared, &self.asked);
+        answer::answer(shared, asked, entry, &head, shape, said, now, Some(source)).await
     }
 
     /// Asks the origin for all who wait. The exchange goes on if this client leaves.

@@ -18,7 +18,7 @@ use super::{
     rules,
     said::{Said, Way},
 };
-use crate::net::body::Body;
+use crate::net::{body::Body, serve::plain};
 
 /// Passes a request on.
 pub(super) async fn pass(
@@ -114,7 +114,11 @@ async fn for_later_gets(
             );
             let answer = answer.await;
             drop(waiting);
-            answer::with_original(answer, original)
+            match answer {
+                Some(answer) => answer::with_original(answer, original),
+                // A POST is not done twice.
+                None => plain(StatusCode::BAD_GATEWAY, "Cache illisible. Unreadable cache.\n"),
+            }
         }
         Err(response) => passed(response, way),
     }
