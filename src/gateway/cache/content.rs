@@ -122,6 +122,11 @@ impl Content {
         None
     }
 
+    /// Does somebody fetch some of it?
+    pub fn is_coming(&self) -> bool {
+        !self.state().coming.is_empty()
+    }
+
     /// Is it in a file?
     pub fn is_on_disk(&self) -> bool {
         matches!(self.state().place, Place::Disk)

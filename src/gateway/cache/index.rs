@@ -115,20 +115,23 @@ impl Inner {
         }
     }
 
-    /// Makes room for `bytes` more by letting go of what was used longest ago, but never of `but`.
-    /// `false` where that is not enough.
+    /// Makes room for `bytes` more by letting go of what was used longest ago, but never of `but`, nor
+    /// of what is still coming: those who wait for it could not all be given the rest. `false` where
+    /// that is not enough.
     fn make_room(&mut self, place: Place, bytes: u64, but: u64, gone: &mut Gone) -> bool {
         if bytes > self.shelf(place).bounds.bytes {
             return false;
         }
+        let mut spared = 0;
         while !self.shelf(place).has_room(bytes) {
             let shelf = self.shelf(place);
-            let Some((id, charged)) = shelf.recent.peek_lru() else { return false };
-            if *id == but {
-                if shelf.recent.len() == 1 {
+            let Some((&id, charged)) = shelf.recent.peek_lru() else { return false };
+            if id == but || charged.entry.content.is_coming() {
+                spared += 1;
+                if spared > shelf.recent.len() {
                     return false;
                 }
-                shelf.recent.promote(&but);
+                shelf.recent.promote(&id);
                 continue;
             }
             let entry = charged.entry.clone();
@@ -349,6 +352,25 @@ mod tests {
         let room = index.insert(&huge, Place::Memory, 10 * KIB);
         assert!(!room.fits && room.gone.is_empty(), "what can never fit makes nobody leave");
         assert_eq!(index.usage()[0], (8 * KIB, 2));
+    }
+
+    #[test]
+    fn what_is_still_coming_is_not_let_go() {
+        let index = index(10 * KIB, 100);
+        let (a, _) = named("a", "1");
+        let (b, _) = named("b", "1");
+        assert!(index.insert(&a, Place::Memory, 3 * KIB).fits);
+        assert!(index.insert(&b, Place::Memory, 3 * KIB).fits);
+        let coming = a.content.begin(0..u64::MAX).unwrap();
+        let (c, _) = named("c", "1");
+        let room = index.insert(&c, Place::Memory, 3 * KIB);
+        assert!(room.fits && room.gone[0].id == b.id, "not the one used longest ago");
+        let too = c.content.begin(0..u64::MAX).unwrap();
+        let (d, _) = named("d", "1");
+        let room = index.insert(&d, Place::Memory, 3 * KIB);
+        assert!(!room.fits && room.gone.is_empty(), "all that is there is coming");
+        drop((coming, too));
+        assert!(index.insert(&d, Place::Memory, 3 * KIB).fits && a.is_dropped());
     }
 
     #[test]
