@@ -4,7 +4,7 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
 };
 
 use nix::{sys::signal, unistd::Pid};
@@ -23,6 +23,7 @@ pub struct SchoolBox {
     /// Where its pages are.
     pub address: SocketAddr,
     child: Child,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 /// A loopback port that was free a moment ago.
@@ -101,8 +102,18 @@ impl SchoolBox {
     pub fn start_in(folder: TempDir, uai: &str, network: &str, more: &str) -> Self {
         let address = free_address();
         write_settings(folder.path(), uai, address, network, more);
-        let child = run(folder.path());
-        let mut started = Self { folder, address, child };
+        Self::start_at(address, folder, &[])
+    }
+
+    /// The same by settings that lie in the folder already, with more in its environment.
+    pub fn start_at(
+        address: SocketAddr,
+        folder: TempDir,
+        environment: &[(&'static str, &'static str)],
+    ) -> Self {
+        let environment = environment.to_vec();
+        let child = run(folder.path(), &environment);
+        let mut started = Self { folder, address, child, environment };
         started.await_pages();
         started
     }
@@ -110,8 +121,18 @@ impl SchoolBox {
     /// Stops it and starts it again, on the same folder and address.
     pub fn restart(&mut self) {
         end(&mut self.child);
-        self.child = run(self.folder.path());
+        self.child = run(self.folder.path(), &self.environment);
         self.await_pages();
+    }
+
+    /// The daemon's process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end, once a signal asked for it.
+    pub fn ended(&mut self) -> ExitStatus {
+        until("the daemon's end", || self.child.try_wait().unwrap())
     }
 
     fn await_pages(&mut self) {
@@ -151,11 +172,12 @@ impl SchoolBox {
     }
 }
 
-fn run(folder: &Path) -> Child {
+fn run(folder: &Path, environment: &[(&str, &str)]) -> Child {
     let log = fs::File::create(folder.join("preau.log")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_preau"))
         .args(["run", "--config"])
         .arg(folder.join("preau.toml"))
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
