@@ -26,7 +26,7 @@ use support::{
     PATIENCE,
     http::{self, Page},
     netns::{self, Host},
-    until,
+    school_box, until,
 };
 use tempfile::TempDir;
 use url::Url;
@@ -132,6 +132,14 @@ impl World {
         };
         until("the daemon", || world.room.reach(80).ok());
         world
+    }
+
+    /// By whose rules the box says that this address is judged now.
+    fn profile_of(&self, address: &str) -> String {
+        let words = ["filter", "explain", "http://site.example/", "--from", address, "--json"];
+        let output = school_box::preau(self.folder.path(), &words);
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        told["reason"]["profile"].as_str().unwrap().to_owned()
     }
 
     fn log(&self) -> String {
@@ -320,9 +328,11 @@ fn a_sign_in_by_the_proxy_is_nobody_s_and_another_device_is_nobody_either() {
     teacher.signs_in("prof", "National_ENS");
     // The library saw the box's own address, which is no device's.
     assert!(!world.room.sees_the_site());
+    assert_eq!(world.profile_of("10.77.0.1"), "salle", "the box's own address");
     teacher.by_proxy = false;
     assert_eq!(teacher.get("/moi").status, 200);
     assert!(world.room.sees_the_site(), "the same session, seen from the device itself");
+    assert_eq!(world.profile_of("10.77.0.2"), "professeurs");
 
     // Another device takes the address: its hardware says so, once the box has looked around.
     let eth0 = ["link", "set", "eth0"];
