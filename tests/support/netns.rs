@@ -66,15 +66,22 @@ impl Drop for Host {
     }
 }
 
-/// A cable: at each end a host, the name of its interface, and its address with the prefix.
-pub fn join(a: (&Host, &str, &str), b: (&Host, &str, &str)) {
+/// A cable: at each end a host and the name of its interface.
+pub fn cable(a: (&Host, &str), b: (&Host, &str)) {
     ip(&[
         "link", "add", a.1, "netns", &a.0.name, "type", "veth", "peer", "name", b.1, "netns",
         &b.0.name,
     ]);
+    for (host, interface) in [a, b] {
+        host.ip(&["link", "set", interface, "up"]);
+    }
+}
+
+/// The same, each end with its address and prefix too.
+pub fn join(a: (&Host, &str, &str), b: (&Host, &str, &str)) {
+    cable((a.0, a.1), (b.0, b.1));
     for (host, interface, address) in [a, b] {
         host.ip(&["address", "add", address, "dev", interface]);
-        host.ip(&["link", "set", interface, "up"]);
     }
 }
 
