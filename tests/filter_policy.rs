@@ -19,7 +19,7 @@ use preau::{
         Config, Finding, Severity,
         filter::{Beside, SafeSearch},
     },
-    filter::{Reason, Who, Why, policy::Standing},
+    filter::{Openings, Reason, Who, Why, policy::Standing, target::Typed},
 };
 
 const CASES: &str = include_str!("data/filter/cases.txt");
@@ -396,6 +396,40 @@ fn locked_sites_hours_and_defaults_hold_too() {
     let merged = config.filter.merged();
     let default = merged.default_profile.map(|index| merged.profiles[index].name.as_str());
     assert_eq!(default, Some("eleves"));
+}
+
+#[test]
+fn a_locked_ceiling_may_be_lowered_and_not_raised_and_holds_for_profiles_that_are_alike() {
+    let locked = "name = \"eleves\"\nceiling = \"50 %\"\nroles = [\"pupil\"]";
+    let region = REGION.replace("name = \"eleves\"\nroles = [\"pupil\"]", locked);
+    assert_ne!(region, REGION);
+    let like = |ceiling: &str| {
+        format!("[[filter.profiles]]\nname = \"x\"\nlike = \"eleves\"\nceiling = \"{ceiling}\"\n")
+    };
+    let of_x = |config: &Config| {
+        let merged = config.filter.merged();
+        merged.profiles.iter().find(|profile| profile.name == "x").unwrap().ceiling
+    };
+    for more in ["60 %", "20 Mbit/s"].map(like) {
+        let (config, findings) = set_aside_by(&region, &more);
+        let found = findings.iter().find(|f| f.key.ends_with("ceiling"));
+        assert!(found.unwrap().message.contains("a ceiling of 50 %"), "{more}\n{findings:?}");
+        assert_eq!(of_x(&config), "50 %".parse().ok(), "the region's stands");
+    }
+    let beside = Beside::of(Some(&region), Some(HOLIDAYS)).unwrap();
+    let text = format!("{SCHOOL}\n{}", like("40 %"));
+    let (config, _) = Config::parse_beside("preau.toml", &text, beside).unwrap();
+    assert_eq!(of_x(&config), "40 %".parse().ok());
+    let (lists, now) = (lists(), at("2026-11-26T09:00"));
+    let (policy, openings) = (policy(&config, &lists, now), Openings::default());
+    let typed = Typed::parse("https://x.example/").unwrap();
+    for (name, expected) in
+        [("eleve", Some("eleves 50 %")), ("interne", Some("internat 50 %")), ("prof", None)]
+    {
+        let verdict = policy.judge(Some(&lists), &openings, &who(name), &typed.target(), now);
+        let under = verdict.ceiling.map(|one| format!("{} {}", one.profile, one.most));
+        assert_eq!(under.as_deref(), expected, "{name}");
+    }
 }
 
 #[test]

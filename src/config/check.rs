@@ -69,7 +69,28 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     gateway::check_gateway(config, &mut found);
     check_control(config, &mut found);
     faults.extend(filter::check(&config.filter));
+    faults.extend(shares_of_nothing(config));
     faults
+}
+
+/// Ceilings that are a share of a link of which nobody said what it carries.
+fn shares_of_nothing(config: &Config) -> Vec<Fault> {
+    if config.gateway.downlink.is_some() {
+        return Vec::new();
+    }
+    let merged = config.filter.merged();
+    let shares = merged.profiles.iter().filter_map(|profile| {
+        let ceiling = profile.ceiling.filter(|ceiling| ceiling.of(None).is_none())?;
+        let own = config.filter.profiles.iter().position(|own| own.name == profile.name);
+        let says = format!("{ceiling} of an unknown link: the ceiling of `{}`", profile.name);
+        Some(Fault {
+            key: own.map_or("filter".into(), |at| format!("filter.profiles[{at}].ceiling")),
+            severity: Warning,
+            says: says + " does not hold",
+            expected: "gateway.downlink too, or a rate such as \"20 Mbit/s\"",
+        })
+    });
+    shares.collect()
 }
 
 type Found<'a> = dyn FnMut(&str, Severity, String, &'static str) + 'a;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{ByteRate, ByteSize, Endpoint, Period, Site};
+use super::{ByteRate, ByteSize, Endpoint, LinkPart, Period, Site};
 
 /// `[gateway]`. Off unless it listens somewhere, or systemd passes a socket called `proxy`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -33,6 +33,9 @@ pub struct Gateway {
     pub contact: Option<String>,
     /// What the link carries to the school; devices that compete share it equally.
     pub downlink: Option<ByteRate>,
+    /// Part of `downlink` that devices leave, always, to the box itself and to what else the school
+    /// has on the link.
+    pub reserve: LinkPart,
     /// Names (with those below them) and networks that devices reach without the proxy.
     pub direct: Vec<Site>,
     /// Where devices find the proxy; nothing = the name by which they asked for the file.
@@ -108,6 +111,7 @@ impl Default for Gateway {
             idle_timeout: Period::seconds(600),
             contact: None,
             downlink: None,
+            reserve: LinkPart::Percent(10),
             direct: Vec::new(),
             advertise: None,
             fails_open: false,

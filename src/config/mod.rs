@@ -32,7 +32,7 @@ pub use self::{
         Network, ResourceListSource, School, Store, SubscriptionMethod, SubscriptionSource,
     },
     uai::Uai,
-    units::{BadUnit, ByteRate, ByteSize, Endpoint, Period, Site, TimeWindow},
+    units::{BadUnit, ByteRate, ByteSize, Endpoint, LinkPart, Period, Site, TimeWindow},
 };
 
 /// Where the configuration is when nobody says otherwise.

@@ -68,7 +68,7 @@ pub(super) fn judge(filter: Filter, access: Access, around: Around, engines: Eng
         });
         let until = judged.until.into_iter().chain(here.map(|here| here.until)).min();
         let instead = engines.instead(&asked.host, path, judged.safe_search).cloned();
-        Ruling { denied, until, instead }
+        Ruling { denied, until, instead, ceiling: judged.ceiling }
     });
     judge.hearing(move |device| told.changes_at(device))
 }

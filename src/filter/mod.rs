@@ -37,7 +37,7 @@ pub use self::{
     openings::{LONGEST, OpenError, Opening, Openings, Wish},
     report::{ListsReport, PolicyReport, ProfileReport, RuleReport},
     state::{Judged, State},
-    verdict::{CategoryFacts, Reason, Verdict, Who, Why},
+    verdict::{CategoryFacts, Ceiling, Reason, Verdict, Who, Why},
 };
 use self::{
     host::Host,

@@ -50,6 +50,8 @@ pub struct ProfileReport {
     pub otherwise_allowed: bool,
     /// What search engines are asked to leave out.
     pub safe_search: SafeSearch,
+    /// What its devices may take of the link together, if that has a limit.
+    pub ceiling: Option<String>,
     /// Its rules.
     pub rules: Vec<RuleReport>,
     /// Rules left out.
@@ -118,6 +120,7 @@ fn of_profile(profile: &MergedProfile, policy: &Merged) -> ProfileReport {
         whom: roles.chain(networks).chain(profile.interfaces.iter().cloned()).collect(),
         otherwise_allowed: profile.otherwise == Action::Allow,
         safe_search: profile.safe_search,
+        ceiling: profile.ceiling.map(|most| most.to_string()),
         more: rules.len().saturating_sub(MAX_RULES),
         rules: rules.into_iter().take(MAX_RULES).collect(),
     }

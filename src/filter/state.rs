@@ -17,7 +17,7 @@ use super::{
     openings::{Opening, Openings},
     policy::{Explanation, Policy},
     target::Target,
-    verdict::{Reason, Verdict, Who},
+    verdict::{Ceiling, Reason, Verdict, Who},
 };
 use crate::{
     access::Role,
@@ -54,6 +54,8 @@ pub struct Judged {
     pub until: Option<Timestamp>,
     /// What search engines are asked to leave out.
     pub safe_search: SafeSearch,
+    /// What the devices of its profile may take of the link together, if that has a limit.
+    pub ceiling: Option<Arc<Ceiling>>,
     /// Why not, when it may not.
     pub denied: Option<Box<Reason>>,
 }
@@ -64,6 +66,7 @@ impl Judged {
             allowed: verdict.allowed,
             until: verdict.until,
             safe_search: verdict.safe_search,
+            ceiling: verdict.ceiling.cloned(),
             denied: (!verdict.allowed).then(|| Box::new(verdict.reason())),
         }
     }

@@ -1,6 +1,6 @@
 //! Who asks, and what is answered.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{category::Category, lists::Depth};
 use crate::{
     access::Role,
-    config::filter::{Origin, SafeSearch},
+    config::{
+        LinkPart,
+        filter::{Origin, SafeSearch},
+    },
 };
 
 /// Who asks.
@@ -71,6 +74,15 @@ impl CategoryFacts {
     }
 }
 
+/// What the devices of a profile may take of the link, all of them together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ceiling {
+    /// Whose it is.
+    pub profile: Arc<str>,
+    /// How much.
+    pub most: LinkPart,
+}
+
 /// May this go through? With the reason, and the moment at which it could be otherwise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict<'a> {
@@ -82,6 +94,8 @@ pub struct Verdict<'a> {
     pub profile: &'a str,
     /// What search engines are asked to leave out for this profile.
     pub safe_search: SafeSearch,
+    /// What the profile's devices may take of the link, if that has a limit.
+    pub ceiling: Option<&'a Arc<Ceiling>>,
     /// The rule or exam that decided; of an opening, its site.
     pub rule: Option<&'a str>,
     /// Who made the rule.

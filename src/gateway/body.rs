@@ -14,7 +14,12 @@ use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{clock::Clock, fairness::Meter, fields, pool::Lease};
+use super::{
+    clock::Clock,
+    fairness::{Meter, Paced},
+    fields,
+    pool::Lease,
+};
 
 /// A body on its way, of a request or an answer.
 pub type Carried = axum::body::Body;
@@ -29,14 +34,14 @@ const LONGEST_HOLD: Duration = Duration::from_secs(1);
 struct Streamed {
     inner: Incoming,
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Over when the origin wants the body, or when its turn has come.
+    /// Over when the origin wants the body.
     held: Option<Pause>,
     /// Touched at each frame.
     clock: Arc<Clock>,
     /// Of an answer: the connection it comes by.
     lease: Option<Lease>,
-    /// Of an answer: who takes it, when devices share the link.
-    meter: Option<Meter>,
+    /// Of an answer: whose turns it takes, when devices share the link.
+    paced: Option<Paced>,
     ended: bool,
 }
 
@@ -53,15 +58,15 @@ pub fn of_device(inner: Incoming, clock: Arc<Clock>, wanted: Option<Cancellation
             let _ = tokio::time::timeout(LONGEST_HOLD, wanted.cancelled()).await;
         })
     });
-    let (lease, meter) = (None, None);
-    Carried::new(Streamed { inner, stalled: None, held, clock, lease, meter, ended: false })
+    let (lease, paced) = (None, None);
+    Carried::new(Streamed { inner, stalled: None, held, clock, lease, paced, ended: false })
 }
 
 /// An origin's body, given to a device; the connection is free again when it is over.
 pub fn of_origin(inner: Incoming, lease: Lease, meter: Option<Meter>) -> Carried {
     let (clock, lease) = (Arc::new(Clock::default()), Some(lease));
-    let held = None;
-    Carried::new(Streamed { inner, stalled: None, held, clock, lease, meter, ended: false })
+    let (held, paced) = (None, meter.map(Paced::new));
+    Carried::new(Streamed { inner, stalled: None, held, clock, lease, paced, ended: false })
 }
 
 type FrameResult = Option<Result<Frame<Bytes>, BodyError>>;
@@ -76,6 +81,9 @@ impl http_body::Body for Streamed {
             ready!(held.as_mut().poll(cx));
             this.held = None;
         }
+        if let Some(paced) = &mut this.paced {
+            ready!(paced.poll_turn(cx));
+        }
         let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) else {
             let stalled = this.stalled.get_or_insert_with(|| Box::pin(sleep(STALL_TIMEOUT)));
             ready!(stalled.as_mut().poll(cx));
@@ -84,12 +92,10 @@ impl http_body::Body for Streamed {
         this.stalled = None;
         this.clock.touch();
         this.ended |= frame.is_none();
-        if let (Some(meter), Some(Ok(frame))) = (&this.meter, &frame)
+        if let (Some(paced), Some(Ok(frame))) = (&mut this.paced, &frame)
             && let Some(data) = frame.data_ref()
         {
-            meter.took(data.len());
-            let meter = meter.clone();
-            this.held = Some(Box::pin(async move { meter.turn().await }));
+            paced.took(data.len());
         }
         Poll::Ready(frame.map(|frame| match frame.map_err(BodyError::from)?.into_trailers() {
             Ok(trailers) => Ok(Frame::trailers(fields::safe_trailers(trailers))),

@@ -91,6 +91,7 @@ async fn open(
 pub fn ruled(shared: &Shared, asked: &Asked, path: Option<&str>, seat: &Seat) -> Ruling {
     let now = Timestamp::now();
     let ruling = shared.judge.judge(&Who { address: seat.device }, asked, path, now);
+    seat.is_under(ruling.ceiling.clone());
     if let Some(denial) = &ruling.denied {
         shared.recent.add(seat.device, asked, denial, now);
     }

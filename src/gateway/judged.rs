@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::asked::Asked;
-use crate::{access::Role, filter::host::Host};
+use crate::{
+    access::Role,
+    filter::{Ceiling, host::Host},
+};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Ruling {
     /// Whose addresses are dialled in the place of its own: the safe host of a search engine. The
     /// origin is shown the name that the device asked for.
     pub instead: Option<Arc<Host>>,
+    /// What who asks may take of the link, together with all who are judged alike.
+    pub ceiling: Option<Arc<Ceiling>>,
 }
 
 impl Ruling {

@@ -88,8 +88,7 @@ struct Shared {
     recent: Recent,
     asking: Asking,
     cache: Option<Cache>,
-    /// Nothing: the link is not shared out.
-    fairness: Option<Fairness>,
+    fairness: Fairness,
     guests: Guests,
     /// Devices' connections that may still come.
     places: Arc<Semaphore>,
@@ -117,9 +116,9 @@ pub struct Parts {
 }
 
 impl Shared {
-    /// What counts for a device, when devices share the link.
+    /// What counts for a device, when devices share the link or it is under a ceiling.
     fn meter(&self, seat: &Seat) -> Option<Meter> {
-        self.fairness.as_ref().map(|fairness| fairness.meter(seat.device))
+        self.fairness.meter(seat.device, seat.ceiling.clone())
     }
 }
 
@@ -140,7 +139,7 @@ impl Gateway {
             recent: Recent::default(),
             asking: Asking::new(reviews),
             cache,
-            fairness: config.downlink.map(|rate| Fairness::new(rate.0)),
+            fairness: Fairness::new(config.downlink, config.reserve),
             config,
             home,
             judge,
@@ -174,7 +173,12 @@ impl Gateway {
                 cache.run(token.clone()).await;
             }
         };
-        tokio::join!(keep, self.tidy(token.clone()));
+        let house = async { tokio::join!(keep, self.tidy(token.clone())) };
+        tokio::select! {
+            _ = house => {}
+            // Without end: devices that are still served wait for their turns.
+            () = self.shared.fairness.run() => {}
+        }
     }
 
     async fn tidy(&self, token: CancellationToken) {

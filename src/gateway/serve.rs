@@ -25,7 +25,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Gateway, guard::Guarded, transparent::tls, tunnel::End};
+use super::{Gateway, fairness::Held, guard::Guarded, transparent::tls, tunnel::End};
+use crate::filter::Ceiling;
 use crate::net::{
     around::own_address_toward,
     body::Body,
@@ -69,6 +70,8 @@ pub struct Seat {
     pub local: IpAddr,
     /// Where it was going, when it was taken on its way.
     pub original: Option<SocketAddr>,
+    /// What it is under, as the last verdict said.
+    pub ceiling: Arc<Held>,
     _guest: Guest,
     _place: OwnedSemaphorePermit,
 }
@@ -80,8 +83,16 @@ impl Seat {
         let guest = shared.guests.admit(device, shared.places.available_permits())?;
         let place = shared.places.clone().try_acquire_owned().ok()?;
         let local = own_address_toward(device).unwrap_or(device).to_canonical();
-        let (device, original) = (device.to_canonical(), None);
-        Some(Arc::new(Self { device, local, original, _guest: guest, _place: place }))
+        let (device, original, ceiling) = (device.to_canonical(), None, Arc::default());
+        Some(Arc::new(Self { device, local, original, ceiling, _guest: guest, _place: place }))
+    }
+
+    /// It is under this ceiling from now on, or under none.
+    pub fn is_under(&self, ceiling: Option<Arc<Ceiling>>) {
+        // A verdict that says the same again, as most do, writes nothing.
+        if self.ceiling.load().as_ref().map(Arc::as_ptr) != ceiling.as_ref().map(Arc::as_ptr) {
+            self.ceiling.store(ceiling);
+        }
     }
 }
 
@@ -140,6 +151,7 @@ fn seated(
         device: device.to_canonical(),
         local: local.to_canonical(),
         original,
+        ceiling: Arc::default(),
         _guest: guest,
         _place: place,
     });

@@ -163,6 +163,9 @@ fn profile(profile: &ProfileReport, is_default: bool) {
     let search = profile.safe_search;
     println!("\n{}: {}", profile.name, whom.join(", "));
     println!("  what no rule names is {otherwise}; safe search {search:?}");
+    if let Some(most) = &profile.ceiling {
+        println!("  its devices together take at most {most} of the link");
+    }
     profile.rules.iter().for_each(rule);
     if profile.more > 0 {
         println!("  and {} more rules", profile.more);

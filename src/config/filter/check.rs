@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Exam, Filter, Holiday, Merged, Profile, Rule, locks, merge};
 use crate::config::{
+    ByteRate, LinkPart,
     check::{Fault, absolute},
     report::Severity::{self, Error, Warning},
 };
@@ -126,6 +127,10 @@ fn check_profile(key: &str, profile: &Profile, found: &mut Found<'_>) {
     check_rooms(key, profile.networks.len(), &profile.interfaces, found);
     if profile.like.as_ref() == Some(&profile.name) {
         found(&format!("{key}.like"), Error, "a profile is like itself".into(), "another one");
+    }
+    if matches!(profile.ceiling, Some(LinkPart::Percent(0) | LinkPart::Rate(ByteRate(0)))) {
+        let says = "under this ceiling nothing moves".into();
+        found(&format!("{key}.ceiling"), Error, says, "more than nothing, or no key");
     }
 }
 

@@ -211,6 +211,14 @@ impl Tries {
             let key = format!("{}.safe_search", key());
             self.add(key, of("safe_search"), says, "at least as strict, or no key");
         }
+        if let (Some(own), Some(most)) = (profile.ceiling, base.ceiling)
+            && !own.is_within(most)
+        {
+            left.ceiling = None;
+            let says = format!("the region's profile `{name}` is locked: a ceiling of {most}");
+            let key = format!("{}.ceiling", key());
+            self.add(key, of("ceiling"), says, "no more, in the same unit, or no key");
+        }
     }
 
     /// Whose people, and whose rules, are of a locked profile is the region's to say.

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use super::{Action, Exam, Filter, NamedPeriod, Profile, Rule, SafeSearch, SignedIn, locks};
+use crate::config::LinkPart;
 
 /// Who said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +54,8 @@ pub struct MergedProfile {
     pub otherwise: Action,
     /// See [`Profile::safe_search`].
     pub safe_search: SafeSearch,
+    /// See [`Profile::ceiling`].
+    pub ceiling: Option<LinkPart>,
 }
 
 impl MergedProfile {
@@ -125,11 +128,12 @@ pub(super) fn profiles(region: &Filter, school: &Filter) -> Vec<MergedProfile> {
                 .collect();
         let otherwise = layers.iter().find_map(|layer| layer.otherwise).unwrap_or(Action::Allow);
         let safe_search = layers.iter().find_map(|layer| layer.safe_search);
-        (otherwise, safe_search.unwrap_or_default())
+        let ceiling = layers.iter().find_map(|layer| layer.ceiling);
+        (otherwise, safe_search.unwrap_or_default(), ceiling)
     };
     let one = |profile: &Profile, other: Option<&Profile>| {
         let like = profile.like.as_ref().or(other.and_then(|other| other.like.as_ref()));
-        let (otherwise, safe_search) = whole(&profile.name, like);
+        let (otherwise, safe_search, ceiling) = whole(&profile.name, like);
         let both = || std::iter::once(profile).chain(other);
         MergedProfile {
             name: profile.name.clone(),
@@ -139,6 +143,7 @@ pub(super) fn profiles(region: &Filter, school: &Filter) -> Vec<MergedProfile> {
             roles: both().flat_map(|p| p.roles.iter().copied()).collect(),
             otherwise,
             safe_search,
+            ceiling,
         }
     };
     let own = school.profiles.iter().map(|profile| one(profile, of_region(&profile.name)));

@@ -24,7 +24,7 @@ pub use self::{
     site::{Site, SiteHost},
 };
 pub(super) use self::{beside::read_beside, check::check};
-use super::TimeWindow;
+use super::{LinkPart, TimeWindow};
 
 /// `[filter]`
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -90,7 +90,8 @@ pub enum Days {
 pub struct Profile {
     /// Its name in rules.
     pub name: String,
-    /// The profile whose rules it follows too, and whose `otherwise` and `safe_search` it takes.
+    /// The profile whose rules it follows too, and whose `otherwise`, `safe_search` and `ceiling`
+    /// it takes.
     pub like: Option<String>,
     /// Networks whose devices it is for.
     #[serde(default)]
@@ -105,6 +106,9 @@ pub struct Profile {
     pub otherwise: Option<Action>,
     /// What search engines are asked to leave out; nothing = as `otherwise`.
     pub safe_search: Option<SafeSearch>,
+    /// What its devices may take of the link, all of them together; nothing = as `otherwise`, else
+    /// as much as there is.
+    pub ceiling: Option<LinkPart>,
     /// May the school loosen it? Said by the region only.
     #[serde(default)]
     pub locked: bool,

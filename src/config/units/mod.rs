@@ -1,12 +1,14 @@
-//! Sizes, rates, durations and hours as a person writes them: `400 GB`, `20 Mbit/s`, `1h 30m`,
+//! Sizes, rates, parts of the link, durations and hours as a person writes them: `400 GB`, `20 Mbit/s`, `1h 30m`,
 //! `lun-ven 08:00-18:00`. Each one's `Display` is read back to the same value.
 
+mod part;
 mod period;
 mod site;
 mod size;
 mod window;
 
 pub use self::{
+    part::LinkPart,
     period::Period,
     site::{Endpoint, Site},
     size::{ByteRate, ByteSize},

@@ -57,6 +57,7 @@ impl Policy {
             allowed: true,
             profile: &profile.name,
             safe_search: profile.safe_search,
+            ceiling: compiled.ceiling.as_ref(),
             ..nothing_said()
         };
         if self.is_own(target.host) {
@@ -161,6 +162,7 @@ fn nothing_said<'a>() -> Verdict<'a> {
         why: Why::Otherwise,
         profile: "",
         safe_search: crate::config::filter::SafeSearch::Off,
+        ceiling: None,
         rule: None,
         origin: None,
         category: None,

@@ -66,6 +66,7 @@ fn policy(rules: Vec<MergedRule>, otherwise: Action) -> Policy {
         roles: Vec::new(),
         otherwise,
         safe_search: SafeSearch::Off,
+        ceiling: None,
     };
     let merged = Merged { rules, profiles: vec![profile], ..Merged::default() };
     Policy::compile(&merged, &surroundings(), paris(), at(0))

@@ -12,6 +12,8 @@ mod timetable;
 mod who;
 mod zone;
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use self::{
@@ -28,7 +30,7 @@ use super::{
     category::CategorySet,
     host::Host,
     lists::Lists,
-    verdict::{CategoryFacts, Who},
+    verdict::{CategoryFacts, Ceiling, Who},
 };
 use crate::config::filter::{Merged, MergedProfile, Site};
 
@@ -58,6 +60,7 @@ struct CompiledProfile {
     profile: MergedProfile,
     rooms: Rooms,
     rules: ProfileRules,
+    ceiling: Option<Arc<Ceiling>>,
 }
 
 /// An exam.
@@ -134,6 +137,10 @@ impl Policy {
             profile: profile.clone(),
             rooms: Rooms::of(&profile.networks, &profile.interfaces),
             rules: ProfileRules::of(index, &rules, policy.periods.len()),
+            ceiling: profile.ceiling.map(|most| {
+                let profile = profile.name.as_str().into();
+                Arc::new(Ceiling { profile, most })
+            }),
         });
         let profiles: Vec<_> = profiles.chain(nobody(policy, &rules)).collect();
         let timetable = Timetable::of(policy, zone);
@@ -198,9 +205,11 @@ fn nobody(policy: &Merged, rules: &[CompiledRule]) -> Option<CompiledProfile> {
             roles: Vec::new(),
             otherwise: crate::config::filter::Action::Allow,
             safe_search: crate::config::filter::SafeSearch::Off,
+            ceiling: None,
         },
         rooms: Rooms::default(),
         rules: ProfileRules::of(0, rules, policy.periods.len()),
+        ceiling: None,
     })
 }
 

@@ -15,12 +15,13 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 pub use self::pipes::Pipes;
-use super::{clock::Clock, fairness::Meter};
+use super::{
+    clock::Clock,
+    fairness::{Meter, Turn},
+};
 
 /// Bytes after which a busy direction lets others run.
 const FAIR_BYTES: usize = 1 << 20;
-/// The same where devices share the link.
-const TURN_BYTES: usize = 64 * 1024;
 
 /// One end, and what came from it before the ends were joined.
 #[derive(Debug)]
@@ -83,17 +84,17 @@ async fn one_way(
     }
     loop {
         from.stream.readable().await?;
-        if let Some(meter) = meter {
-            meter.turn().await;
-        }
-        // Where bytes are counted, a turn is short.
-        let most = if meter.is_some() { TURN_BYTES } else { FAIR_BYTES };
+        let turn = match meter {
+            Some(meter) => Some(meter.turn().await),
+            None => None,
+        };
+        let most = turn.as_ref().map_or(FAIR_BYTES, Turn::bytes);
         let (moved, more) = match way.pipes.take() {
             Some(pipe) => spliced::while_ready(&from.stream, to, pipe, most, way.clock).await?,
             None => copied::while_ready(&from.stream, to, most, way.clock).await?,
         };
-        if let Some(meter) = meter {
-            meter.took(moved);
+        if let Some(turn) = turn {
+            turn.took(moved);
         }
         if !more {
             // The other end may have gone already.

@@ -24,7 +24,7 @@ pub async fn while_ready(
 ) -> io::Result<(usize, bool)> {
     let mut moved = 0;
     loop {
-        match fill(from, &mut pipe) {
+        match fill(from, &mut pipe, most - moved) {
             Ok(0) => return Ok((moved, false)),
             Ok(filled) => moved += filled,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((moved, true)),
@@ -46,11 +46,12 @@ pub async fn while_ready(
     }
 }
 
-/// From the socket into the pipe, which is empty: that nothing can be moved is the socket's fault.
-fn fill(from: &TcpStream, pipe: &mut Pipe) -> io::Result<usize> {
+/// From the socket into the pipe, which is empty, at most so many bytes: that nothing can be moved is the socket's fault.
+fn fill(from: &TcpStream, pipe: &mut Pipe, most: usize) -> io::Result<usize> {
     let (_, write) = pipe.ends().ok_or(Errno::BADF)?;
-    let filled = from
-        .try_io(Interest::READABLE, || Ok(splice(from, None, write, None, PIPE_BYTES, FLAGS)?))?;
+    let most = PIPE_BYTES.min(most);
+    let filled =
+        from.try_io(Interest::READABLE, || Ok(splice(from, None, write, None, most, FLAGS)?))?;
     pipe.holds += filled;
     Ok(filled)
 }
