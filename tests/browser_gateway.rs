@@ -49,6 +49,7 @@ fn severe(reviews: &Reviews) -> Proxy {
         zone: TimeZone::get("Europe/Paris").unwrap(),
         judge,
         resolver: None,
+        account: None,
         cache: None,
         reviews: Some(reviews.clone()),
     })

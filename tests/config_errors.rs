@@ -154,3 +154,67 @@ fn a_file_of_other_bytes_or_none_is_refused() {
     std::fs::write(&path, vec![b'#'; 2 << 20]).unwrap();
     assert!(Config::load(&path).unwrap_err().to_string().contains("larger than"));
 }
+
+/// What is said at the key, with what was expected.
+fn said_at(more: &str, key: &str) -> String {
+    let findings = refused(more);
+    let found = findings.iter().find(|finding| finding.key == key);
+    let found = found.unwrap_or_else(|| panic!("{key}: {findings:?}"));
+    format!("{}; {}", found.message, found.expected)
+}
+
+#[test]
+fn an_ipv6_address_of_taken_connections_is_refused_with_the_socket_that_can() {
+    let listens = "[gateway.transparent]\nhttp = [\"0.0.0.0:3129\", \"[::]:3129\"]\n";
+    let said = said_at(listens, "gateway.transparent.http[1]");
+    assert!(said.contains("[::]:3129") && said.contains("preau-tproxy.socket"), "{said}");
+    assert_eq!(refused(listens).len(), 1, "the IPv4 address is good");
+    let said = said_at(
+        "[gateway.transparent]\ntls = [\"[fd00::1]:3130\"]\n",
+        "gateway.transparent.tls[0]",
+    );
+    assert!(said.contains("preau-tproxy-tls.socket"), "{said}");
+}
+
+#[test]
+fn a_link_s_parts_and_the_other_proxy_s_account_are_checked_in_place() {
+    let profile = "[[filter.profiles]]\nname = \"p\"\nceiling =";
+    let upstream = "[gateway.upstream]\nproxy = \"p.example:3128\"\n";
+    for (more, key, expected) in [
+        (format!("{profile} \"120 %\""), "filter.profiles[0].ceiling", "25 %"),
+        (format!("{profile} \"0 %\""), "filter.profiles[0].ceiling", "nothing moves"),
+        ("[gateway]\nreserve = \"95 %\"".into(), "gateway.reserve", "at most 90 %"),
+        (
+            "[gateway]\ndownlink = \"10 MB/s\"\nreserve = \"9.5 MB/s\"".into(),
+            "gateway.reserve",
+            "at most 90 %",
+        ),
+        (format!("{upstream}user = \"u\""), "gateway.upstream.user", "without a password_file"),
+        (
+            format!("{upstream}password_file = \"p\""),
+            "gateway.upstream.password_file",
+            "from the root",
+        ),
+        (
+            format!("{upstream}user = \"a:b\"\npassword_file = \"/p\""),
+            "gateway.upstream.user",
+            "no colon",
+        ),
+    ] {
+        let said = said_at(&more, key);
+        assert!(said.contains(expected), "{more}: {said}");
+    }
+}
+
+#[test]
+fn a_share_of_an_unknown_link_is_a_warning_and_a_rate_or_a_known_link_is_not() {
+    let warned = |more: &str| {
+        let text = format!("{SCHOOL}{more}{NO_SIGN_IN}");
+        let findings = Config::parse("preau.toml", &text).unwrap().1.findings;
+        findings.iter().map(|finding| finding.key.clone()).collect::<Vec<_>>()
+    };
+    let profile = "[[filter.profiles]]\nname = \"p\"\nceiling =";
+    assert_eq!(warned(&format!("{profile} \"10 %\"")), ["filter.profiles[0].ceiling"]);
+    assert_eq!(warned(&format!("{profile} \"10 MB/s\"")), [""; 0]);
+    assert_eq!(warned(&format!("[gateway]\ndownlink = \"1 GB/s\"\n{profile} \"10 %\"")), [""; 0]);
+}

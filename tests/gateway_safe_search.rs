@@ -120,6 +120,7 @@ impl School {
             zone: jiff::tz::TimeZone::UTC,
             judge: judge.hearing(move |_| hear.subscribe()),
             resolver: Some(resolver),
+            account: None,
             cache,
             reviews: None,
         });
@@ -229,7 +230,7 @@ fn past_another_proxy_the_way_to_a_safe_host_is_a_tunnel() {
     });
     let proxy = upstream.address.to_string().parse().unwrap();
     let mut config = settings(&[port]);
-    config.upstream = Some(config::Upstream { proxy, bypass: Vec::new() });
+    config.upstream = Some(config::Upstream::at(proxy));
     let school = School::with(true, false, true, config, port);
     let said = school.get("/search");
     assert!(said.ends_with(&format!("GET /search HTTP/1.1 for {ENGINE}:{port}")), "{said}");

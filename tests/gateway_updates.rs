@@ -185,8 +185,7 @@ fn the_box_is_a_cache_host_at_the_library_s_address_for_listed_origins_alone() {
     let whole = bytes(7, 3 * MIB);
     publish(origin.root(), "x.esd", &whole);
     // Its names lead to the origin, as through the académie's proxy.
-    let upstream =
-        config::Upstream { proxy: origin.address.to_string().parse().unwrap(), bypass: Vec::new() };
+    let upstream = config::Upstream::at(origin.address.to_string().parse().unwrap());
     let settings = config::Gateway { upstream: Some(upstream), ..gateway_support::settings(&[80]) };
     let cache = Cache::new(options(&folder.path().join("cache")));
     let proxy = gateway_support::Proxy::caching(settings, cache);

@@ -106,6 +106,7 @@ fn exit(error: &DaemonError) -> Exit {
         DaemonError::Store(_) | DaemonError::Access(AccessError::Store(_)) => Exit::Io,
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)
+        | DaemonError::Account(_)
         | DaemonError::CacheRules(_)
         | DaemonError::Engines(_)
         | DaemonError::Certificate(_)

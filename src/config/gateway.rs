@@ -95,6 +95,17 @@ pub struct Upstream {
     /// Names (with those below them) and networks that are reached without it.
     #[serde(default)]
     pub bypass: Vec<Site>,
+    /// The box's account there (RFC 7617); nothing = it asks for none.
+    pub user: Option<String>,
+    /// A file holding that account's password.
+    pub password_file: Option<PathBuf>,
+}
+
+impl Upstream {
+    /// There, for everything, without an account.
+    pub fn at(proxy: Endpoint) -> Self {
+        Self { proxy, bypass: Vec::new(), user: None, password_file: None }
+    }
 }
 
 impl Default for Gateway {

@@ -5,7 +5,7 @@ use crate::{
     catalogue::CatalogueError,
     control::socket::SocketError,
     filter::safe_search::BadEngines,
-    gateway::cache::updates::BadRules,
+    gateway::{NoAccount, cache::updates::BadRules},
     library::LibraryError,
     mirror::MirrorError,
     net::{acme::AcmeError, certificate::CertificateError, listen::ListenError},
@@ -33,6 +33,9 @@ pub enum DaemonError {
     /// A socket for pages.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The account at the upstream proxy.
+    #[error(transparent)]
+    Account(#[from] NoAccount),
     /// The rules of the proxy's cache.
     #[error("gateway.cache.rules is of no use: {0}")]
     CacheRules(#[from] BadRules),

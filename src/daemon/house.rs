@@ -95,6 +95,7 @@ impl House {
                 filtering::engines(&config)?,
             ),
             resolver: None,
+            account: gateway::Account::read(&config.gateway)?,
             cache: http_cache(&config)?,
             reviews: Some(filter.reviews().clone()),
         });

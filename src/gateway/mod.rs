@@ -43,7 +43,7 @@ pub use self::{
     beside::Beside,
     cache::Cache,
     cache_host::Led,
-    dial::Resolver,
+    dial::{Account, NoAccount, Resolver},
     home::Home,
     judged::{Denial, Judge, Ruling, Who},
     recent::{Recent, Refused},
@@ -109,6 +109,8 @@ pub struct Parts {
     pub judge: Judge,
     /// Who resolves; nothing = the system.
     pub resolver: Option<Resolver>,
+    /// What the box says of itself to the upstream proxy.
+    pub account: Option<Account>,
     /// What keeps plain HTTP for the next who asks.
     pub cache: Option<Cache>,
     /// What devices ask the CMIL to look at again; nothing = they cannot.
@@ -125,9 +127,9 @@ impl Shared {
 impl Gateway {
     /// Wires it; nothing listens yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, home, zone, judge, resolver, cache, reviews } = parts;
+        let Parts { config, home, zone, judge, resolver, account, cache, reviews } = parts;
         let (tracker, pseudonym) = (TaskTracker::new(), Pseudonym::new());
-        let dialer = Dialer::new(&config, resolver.unwrap_or_else(dial::system));
+        let dialer = Dialer::new(&config, resolver.unwrap_or_else(dial::system), account);
         let origins =
             Origins::new(dialer, pseudonym.clone(), config.answer_timeout.0, tracker.clone());
         let shared = Shared {

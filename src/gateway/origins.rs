@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use http::{
+    HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header::PROXY_AUTHORIZATION,
+};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -96,13 +98,17 @@ impl Origins {
         let hop = if instead.is_some() { Hop::Origin } else { self.dialer.hop(&asked) };
         *request.uri_mut() = target(&asked, request.uri(), hop)?;
         *request.version_mut() = Version::HTTP_11;
+        // What a device said to a proxy ended at the box: this is the box's own.
+        if let Some(account) = self.dialer.account(hop) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, account.clone());
+        }
         let key = Key::of(&asked, instead.as_ref(), hop);
         let again = Spare::of(&request);
         // One that waited may have been closed as we took it: what is safe to repeat is repeated,
         // once, on a new one.
         if let Some(lease) = self.pool.take(&key).await {
             match self.exchange(lease, request, &clock).await {
-                Ok((answer, lease)) => return self.accept(answer, lease, meter),
+                Ok((answer, lease)) => return self.heard(hop, answer, lease, meter),
                 Err(Failure { unsent: Some(unsent), .. }) => request = *unsent,
                 Err(failure) => match again {
                     Some(spare) if failure.broken() => request = spare.request(),
@@ -117,6 +123,20 @@ impl Origins {
         let lease = self.pool.lease(key, self.greet(stream).await?);
         let answered = self.exchange(lease, request, &clock).await;
         let (answer, lease) = answered.map_err(|failure| failure.error)?;
+        self.heard(hop, answer, lease, meter)
+    }
+
+    /// An answer; unless it is another proxy's own word, for the box and nobody else.
+    fn heard(
+        &self,
+        hop: Hop,
+        answer: Response<Incoming>,
+        lease: Lease,
+        meter: Option<Meter>,
+    ) -> Result<Response<Carried>, FetchError> {
+        if hop == Hop::Proxy && answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(self.dialer.not_taken().into());
+        }
         self.accept(answer, lease, meter)
     }
 

@@ -111,6 +111,9 @@ fn of_dial(error: &DialError) -> Said {
         DialError::UpstreamSays(403) => {
             Said(StatusCode::FORBIDDEN, "http_request_denied", "upstream-denied")
         }
+        DialError::UpstreamSays(407) => {
+            Said(gateway, "proxy_configuration_error", "upstream-account")
+        }
         DialError::Upstream(inner) => {
             let Said(status, error, _) = of_dial(inner);
             Said(status, error, "upstream")
@@ -279,6 +282,7 @@ mod tests {
             DialError::Io(std::io::Error::other("x")),
             DialError::LinkDown,
             DialError::UpstreamSays(403),
+            DialError::UpstreamSays(407),
             DialError::UpstreamSays(502),
             DialError::UpstreamAnswer("x"),
             DialError::Upstream(Box::new(DialError::Refused)),

@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 use preau::{
     config,
     filter::{Filter, reviews::Reviews},
-    gateway::{Door, Gateway, Home, Judge, Parts, Resolver, cache::Cache},
+    gateway::{Account, Door, Gateway, Home, Judge, Parts, Resolver, cache::Cache},
     net::listen,
     store::{Store, StoreOptions},
 };
@@ -70,14 +70,17 @@ impl Proxy {
         resolver: Option<Resolver>,
     ) -> Self {
         let zone = TimeZone::UTC;
-        Self::of(Parts { config, home, zone, judge, resolver, cache: None, reviews: None })
+        let account = Account::read(&config).unwrap();
+        let (cache, reviews) = (None, None);
+        Self::of(Parts { config, home, zone, judge, resolver, account, cache, reviews })
     }
 
     /// With a cache; everything is allowed.
     pub fn caching(config: config::Gateway, cache: Cache) -> Self {
         let (home, judge) = (Home::default(), Judge::lenient());
         let (zone, cache) = (TimeZone::UTC, Some(cache));
-        Self::of(Parts { config, home, zone, judge, resolver: None, cache, reviews: None })
+        let (resolver, account, reviews) = (None, None, None);
+        Self::of(Parts { config, home, zone, judge, resolver, account, cache, reviews })
     }
 
     pub fn of(parts: Parts) -> Self {

@@ -2,15 +2,18 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use super::{Found, MAX_CONNECTIONS, MAX_LISTENERS, moving};
+use super::{Found, MAX_CONNECTIONS, MAX_LISTENERS, absolute, moving};
 use crate::config::{
-    Config, Gateway, Period,
+    Config, Gateway, LinkPart, Period, Upstream,
     report::Severity::{Error, Warning},
 };
 
 const MAX_PORTS: usize = 64;
 const MAX_SITES: usize = 1000;
 const MAX_CONTACT_CHARS: usize = 200;
+const MAX_USER_CHARS: usize = 200;
+/// Devices keep at least a tenth of the link.
+const MOST_RESERVED: LinkPart = LinkPart::Percent(90);
 const LONGEST_CONNECT: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// To a mail server: the way of spam, never of a lesson.
@@ -20,13 +23,22 @@ pub(super) fn check_gateway(config: &Config, found: &mut Found<'_>) {
     let gateway = &config.gateway;
     let taken = &gateway.transparent;
     check_listeners("gateway.listen", &gateway.listen, config, found);
-    for (key, addresses) in
-        [("gateway.transparent.http", &taken.http), ("gateway.transparent.tls", &taken.tls)]
-    {
+    for (key, addresses, expected) in [
+        (
+            "gateway.transparent.http",
+            &taken.http,
+            "an IPv4 address; for IPv6, the socket that systemd passes (preau-tproxy.socket)",
+        ),
+        (
+            "gateway.transparent.tls",
+            &taken.tls,
+            "an IPv4 address; for IPv6, the socket that systemd passes (preau-tproxy-tls.socket)",
+        ),
+    ] {
         check_listeners(key, addresses, config, found);
         for (index, address) in addresses.iter().enumerate().filter(|(_, one)| one.is_ipv6()) {
             let says = format!("{address} cannot be made transparent by the box itself");
-            let expected = "an IPv4 address; for IPv6, preau-tproxy.socket";
+
             found(&format!("{key}[{index}]"), Error, says, expected);
         }
     }
@@ -41,6 +53,10 @@ pub(super) fn check_gateway(config: &Config, found: &mut Found<'_>) {
     check_ports(gateway, found);
     check_times(gateway, found);
     moving("gateway.downlink", gateway.downlink, found);
+    check_reserve(gateway, found);
+    if let Some(upstream) = &gateway.upstream {
+        check_account(upstream, found);
+    }
     let contact = gateway.contact.as_deref().unwrap_or("x");
     if contact.trim().is_empty() || contact.chars().count() > MAX_CONTACT_CHARS {
         let says = "nobody could be asked there".into();
@@ -66,6 +82,40 @@ fn check_listeners(key: &str, on: &[SocketAddr], config: &Config, found: &mut Fo
             let says = format!("the library listens on {address} already");
             found(&format!("{key}[{index}]"), Error, says, "a port of its own");
         }
+    }
+}
+
+fn check_reserve(gateway: &Gateway, found: &mut Found<'_>) {
+    let (reserve, link) = (gateway.reserve, gateway.downlink);
+    let most = MOST_RESERVED.of(link);
+    let is_percent = matches!(reserve, LinkPart::Percent(_));
+    let fits = if is_percent { reserve.is_within(MOST_RESERVED) } else { reserve.of(link) <= most };
+    if (is_percent || link.is_some()) && !fits {
+        let says = format!("with {reserve} set aside, devices have nearly nothing");
+        found("gateway.reserve", Error, says, "at most 90 % of gateway.downlink");
+    }
+}
+
+fn check_account(upstream: &Upstream, found: &mut Found<'_>) {
+    if let Some(file) = &upstream.password_file {
+        absolute("gateway.upstream.password_file", file, found);
+    }
+    if upstream.user.is_some() != upstream.password_file.is_some() {
+        let (has, lacks) = match upstream.user {
+            Some(_) => ("user", "password_file"),
+            None => ("password_file", "user"),
+        };
+        let says = format!("a {has} without a {lacks}");
+        found(&format!("gateway.upstream.{has}"), Error, says, "both, or neither");
+    }
+    // RFC 7617 §2: the colon ends the name.
+    let good = |user: &str| {
+        (1..=MAX_USER_CHARS).contains(&user.chars().count())
+            && !user.chars().any(|c| c == ':' || c.is_control())
+    };
+    if upstream.user.as_deref().is_some_and(|user| !good(user)) {
+        let says = "the other proxy could not read this name".into();
+        found("gateway.upstream.user", Error, says, "1 to 200 characters, no colon");
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a place asked for to a connection: by name, by address, or through another proxy.
 
+mod account;
 mod error;
 mod race;
 mod reach;
@@ -13,9 +14,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::net::TcpStream;
 
 pub use self::{
+    account::{Account, NoAccount},
     error::DialError,
     resolve::{Resolver, system},
 };
@@ -29,6 +32,10 @@ const STAGGER: Duration = Duration::from_millis(250);
 const ASKED_FOR: Duration = Duration::from_secs(2);
 /// Idle time after which a connection is probed.
 const KEEPALIVE: Duration = Duration::from_secs(60);
+/// RFC 9110 §15.5.8.
+const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
+/// That an account is not taken is said so often.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Connects. Shared by every request.
 #[derive(Debug)]
@@ -36,6 +43,9 @@ pub struct Dialer {
     names: Names,
     reach: Reach,
     upstream: Option<Upstream>,
+    account: Option<Account>,
+    /// When somebody was told last that the account is not taken.
+    told: Mutex<Option<Instant>>,
     link: Mutex<Link>,
     timeout: Duration,
 }
@@ -60,11 +70,13 @@ pub enum Hop {
 
 impl Dialer {
     /// As the settings say.
-    pub fn new(config: &config::Gateway, resolver: Resolver) -> Self {
+    pub fn new(config: &config::Gateway, resolver: Resolver, account: Option<Account>) -> Self {
         Self {
             names: Names::new(resolver),
             reach: Reach::new(&config.allow_private),
             upstream: config.upstream.as_ref().and_then(Upstream::new),
+            account,
+            told: Mutex::default(),
             link: Mutex::default(),
             timeout: config.connect_timeout.0,
         }
@@ -76,6 +88,30 @@ impl Dialer {
             Some(upstream) if !upstream.bypasses(&asked.host) => Hop::Proxy,
             _ => Hop::Origin,
         }
+    }
+
+    /// What the box says of itself to whom a request is sent; to an origin, nothing.
+    pub fn account(&self, hop: Hop) -> Option<&HeaderValue> {
+        self.account.as_ref().filter(|_| hop == Hop::Proxy).map(Account::field)
+    }
+
+    /// The other proxy wants an account, or another: a person must act, and is told now and then.
+    pub fn not_taken(&self) -> DialError {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY) {
+            *told = Some(now);
+            let place = self.upstream.as_ref().map(Upstream::place);
+            let (host, port) = place.map(|(host, port)| (host.to_string(), port)).unzip();
+            let setting = match self.account {
+                Some(_) => {
+                    "it does not take gateway.upstream.user with gateway.upstream.password_file"
+                }
+                None => "set gateway.upstream.user and gateway.upstream.password_file",
+            };
+            tracing::error!(host, port, "the upstream proxy asks who the box is (407): {setting}");
+        }
+        DialError::UpstreamSays(PROXY_AUTHENTICATION_REQUIRED)
     }
 
     /// A connection on which a plain request can be sent, in the form that its hop takes. It may be
@@ -100,9 +136,13 @@ impl Dialer {
             Some(upstream) if self.hop(asked) == Hop::Proxy => {
                 self.refuse_literal(asked)?;
                 let stream = self.to_proxy(upstream).await?;
-                let asking = upstream::ask(stream, asked, via);
+                let asking = upstream::ask(stream, asked, via, self.account(Hop::Proxy));
                 let answered = tokio::time::timeout(self.timeout, asking).await;
-                answered.map_err(|_| DialError::Timeout(self.timeout))?
+                let answered = answered.map_err(|_| DialError::Timeout(self.timeout))?;
+                if let Err(DialError::UpstreamSays(PROXY_AUTHENTICATION_REQUIRED)) = answered {
+                    self.not_taken();
+                }
+                answered
             }
             _ => Ok(Dialled { stream: self.to_origin(asked).await?, early: Bytes::new() }),
         }

@@ -1,6 +1,7 @@
 //! Another proxy on the way, such as the académie's.
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -45,10 +46,22 @@ impl Upstream {
 }
 
 /// Asks it for a tunnel.
-pub async fn ask(mut stream: TcpStream, asked: &Asked, via: &str) -> Result<Dialled, DialError> {
+pub async fn ask(
+    mut stream: TcpStream,
+    asked: &Asked,
+    via: &str,
+    account: Option<&HeaderValue>,
+) -> Result<Dialled, DialError> {
     let lost = |_| DialError::UpstreamAnswer("the connection broke");
-    let head = format!("CONNECT {asked} HTTP/1.1\r\nHost: {asked}\r\nVia: {via}\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.map_err(lost)?;
+    let head = format!("CONNECT {asked} HTTP/1.1\r\nHost: {asked}\r\nVia: {via}\r\n");
+    let mut head = head.into_bytes();
+    if let Some(account) = account {
+        head.extend_from_slice(b"Proxy-Authorization: ");
+        head.extend_from_slice(account.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    stream.write_all(&head).await.map_err(lost)?;
     let mut bytes = BytesMut::with_capacity(1024);
     loop {
         if let Some((status, length)) = answered(&bytes)? {
@@ -109,8 +122,8 @@ mod tests {
     #[test]
     fn what_is_listed_goes_without_it() {
         let upstream = Upstream::new(&config::Upstream {
-            proxy: "10.0.0.1:3128".parse().unwrap(),
             bypass: vec!["ac-x.example".parse().unwrap(), "172.16.0.0/12".parse().unwrap()],
+            ..config::Upstream::at("10.0.0.1:3128".parse().unwrap())
         })
         .unwrap();
         let bypassed = |text| upstream.bypasses(&Host::parse(text).unwrap());

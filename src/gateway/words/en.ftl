@@ -26,6 +26,8 @@ link-title = The Internet is cut
 link-text = The school has no Internet at the moment. No use waiting for { $host }: your textbooks are here.
 upstream-title = Upstream gateway out of reach
 upstream-text = The gateway through which the school goes does not answer as it should.
+upstream-account-title = Upstream gateway closed
+upstream-account-text = The gateway through which the school goes does not recognise the box. Tell the CMIL: its account or password there needs a look.
 upstream-denied-title = Site blocked
 upstream-denied-text = The gateway through which the school goes gives no access to { $host }.
 

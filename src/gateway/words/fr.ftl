@@ -26,6 +26,8 @@ link-title = Internet est coupé
 link-text = Le lycée n’a plus d’accès à Internet en ce moment. Inutile d’attendre { $host } : vos manuels, eux, sont ici.
 upstream-title = Passerelle académique injoignable
 upstream-text = La passerelle par laquelle passe le lycée ne répond pas comme elle le devrait.
+upstream-account-title = Passerelle académique fermée
+upstream-account-text = La passerelle par laquelle passe le lycée ne reconnaît pas la boîte. Prévenez le CMIL : son compte ou son mot de passe est à revoir.
 upstream-denied-title = Site bloqué
 upstream-denied-text = La passerelle par laquelle passe le lycée ne donne pas accès à { $host }.
 
