@@ -28,13 +28,14 @@ use tokio_util::sync::CancellationToken;
 use super::{Gateway, fairness::Held, guard::Guarded, transparent::tls, tunnel::End};
 use crate::filter::Ceiling;
 use crate::net::{
+    accept,
     around::own_address_toward,
     body::Body,
     frames::{Frames, Way},
     guests::Guest,
     patience::Patient,
     sendfile::{Runs, Wire},
-    serve::{accept_failed, plain},
+    serve::plain,
 };
 
 /// A request's head must come within this, counted from the first byte or from the last answer:
@@ -102,21 +103,10 @@ pub async fn accept(gateway: Gateway, listener: TcpListener, door: Door, token: 
     let _ = SockRef::from(&listener).set_tcp_nodelay(true);
     let local = listener.local_addr().ok().filter(|local| !local.ip().is_unspecified());
     let door = Doorway { door, local };
-    loop {
-        let place = tokio::select! {
-            () = token.cancelled() => return,
-            place = gateway.shared.places.clone().acquire_owned() => place,
-        };
-        let Ok(place) = place else { return };
-        let accepted = tokio::select! {
-            () = token.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => seated(&gateway, stream, (peer.ip(), &door), place, &token),
-            Err(error) => accept_failed(&error).await,
-        }
-    }
+    let take = |stream, peer: SocketAddr, place| {
+        seated(&gateway, stream, (peer.ip(), &door), place, &token);
+    };
+    accept::each(&listener, &gateway.shared.places, &token, take).await;
 }
 
 /// A listener.

@@ -4,6 +4,7 @@
 //!
 //! Not here: what is asked or answered. Rooms below decide that.
 
+pub mod accept;
 pub mod acme;
 pub mod around;
 pub mod body;

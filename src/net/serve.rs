@@ -1,7 +1,11 @@
-//! The accept loop: bounded connections, a panic that costs one request, and a drain at the end.
+//! Connections answered: bounded, a panic that costs one request, and a drain at the end.
 
 use std::{
-    convert::Infallible, io, net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
 };
 
 use futures_util::FutureExt;
@@ -22,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    accept,
     body::Body,
     frames::{Frames, Way},
     guests::Guests,
@@ -39,8 +44,6 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// Header fields of a request.
 const MAX_HEADER_FIELDS: usize = 64;
-/// Pause after the system refused a connection for want of something.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Who a request came from, as every request's extension says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +70,7 @@ pub async fn serve<H: Handler>(
     tracker: TaskTracker,
     token: CancellationToken,
 ) {
-    accept(listener, None, handler, places, tracker, token).await;
+    on(listener, None, handler, places, tracker, token).await;
 }
 
 /// The same under TLS. What `tls` shows as a certificate may change at any moment: open connections
@@ -80,10 +83,10 @@ pub async fn serve_tls<H: Handler>(
     tracker: TaskTracker,
     token: CancellationToken,
 ) {
-    accept(listener, Some(TlsAcceptor::from(tls)), handler, places, tracker, token).await;
+    on(listener, Some(TlsAcceptor::from(tls)), handler, places, tracker, token).await;
 }
 
-async fn accept<H: Handler>(
+async fn on<H: Handler>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     handler: H,
@@ -92,46 +95,23 @@ async fn accept<H: Handler>(
     token: CancellationToken,
 ) {
     let guests = Guests::default();
-    loop {
-        let place = tokio::select! {
-            () = token.cancelled() => return,
-            place = places.clone().acquire_owned() => place,
+    let take = |stream: TcpStream, peer: SocketAddr, place| {
+        let Some(guest) = guests.admit(peer.ip(), places.available_permits()) else {
+            return tracing::debug!(%peer, "holds more connections than there are places left");
         };
-        let Ok(place) = place else { return };
-        let accepted = tokio::select! {
-            () = token.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let Some(guest) = guests.admit(peer.ip(), places.available_permits()) else {
-                    tracing::debug!(%peer, "holds more connections than there are places left");
-                    continue;
-                };
-                let (handler, token) = (handler.clone(), token.clone());
-                let (tls, address) = (tls.clone(), peer.ip().to_canonical());
-                tracker.spawn(async move {
-                    // Without it the last packet of each answer would wait for an acknowledgement.
-                    let _ = stream.set_nodelay(true);
-                    match tls {
-                        None => plainly(stream, address, handler, token).await,
-                        Some(tls) => sealed(stream, address, tls, handler, token).await,
-                    }
-                    drop((guest, place));
-                });
+        let (handler, token) = (handler.clone(), token.clone());
+        let (tls, address) = (tls.clone(), peer.ip().to_canonical());
+        tracker.spawn(async move {
+            // Without it the last packet of each answer would wait for an acknowledgement.
+            let _ = stream.set_nodelay(true);
+            match tls {
+                None => plainly(stream, address, handler, token).await,
+                Some(tls) => sealed(stream, address, tls, handler, token).await,
             }
-            Err(error) => accept_failed(&error).await,
-        }
-    }
-}
-
-/// One bad connection is no reason to stop; a system short of something needs a moment.
-pub(crate) async fn accept_failed(error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-        tracing::warn!(%error, "accept refused by the system: waiting a moment");
-        tokio::time::sleep(ACCEPT_PAUSE).await;
-    }
+            drop((guest, place));
+        });
+    };
+    accept::each(&listener, &places, &token, take).await;
 }
 
 /// A connection in the clear, whose files the kernel sends.
