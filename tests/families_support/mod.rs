@@ -207,8 +207,15 @@ impl World {
             origins(&internet, folder.path(), plan),
             firewall_and_daemon(&carrier, folder.path(), plan, policy),
         ];
-        let (_running, _box, _internet) = (running, carrier, internet);
-        let world = Self { plan, device, folder, _running, authority, _box, _internet };
+        let world = Self {
+            plan,
+            device,
+            folder,
+            _running: running,
+            authority,
+            _box: carrier,
+            _internet: internet,
+        };
         until("the daemon", || world.reach(&at(plan.carrier, 80)).ok());
         world
     }
@@ -280,7 +287,8 @@ fn origins(internet: &Host, folder: &Path, plan: &Plan) -> Running {
                 let on = |port| at(address, port);
                 format!("listen {}; listen {} ssl; listen {};\n", on(80), on(443), on(8081))
             })
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         format!(
             "server {{ {listen}\
              ssl_certificate {here}/{name}.crt; ssl_certificate_key {here}/{name}.key;\n\
@@ -335,7 +343,7 @@ fn firewall_and_daemon(carrier: &Host, folder: &Path, plan: &Plan, policy: &str)
 }
 
 const PREAU: &str = env!("CARGO_BIN_EXE_preau");
-/// What systemd does for a service with sockets, sd_listen_fds(3): they are its descriptors from 3 on.
+/// What systemd does for a service with sockets, `sd_listen_fds(3)`: its descriptors from 3 on.
 const PASS: &str = "exec 3<&0 4<&1 0</dev/null 1>&2; export LISTEN_PID=$$ LISTEN_FDS=2 \
                     LISTEN_FDNAMES=tproxy-http:tproxy-tls; exec \"$@\"";
 
