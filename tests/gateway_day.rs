@@ -66,7 +66,7 @@ struct Shape {
     names: u32,
     /// Memory at the end may be so much more than after the rehearsal, in KiB. The allocator keeps what
     /// it does not find the end of, and the box remembers within bounds: what 4,096 devices were
-    /// refused, that 4,096 addresses give nothing to share. 8 MiB were seen after a short day, 27 MiB
+    /// refused, that 4,096 addresses give nothing to share. 8 MiB were seen after a short day, 33 MiB
     /// after ten minutes.
     beyond_rehearsal_kib: usize,
     /// And so much more than at two in the afternoon, when the busiest hours are over: 2 MiB were seen

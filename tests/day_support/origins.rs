@@ -223,7 +223,7 @@ impl Origin {
 }
 
 /// Does a large object of this number come in chunks, its length told by its end alone?
-fn is_untold(number: &str) -> bool {
+pub fn is_untold(number: &str) -> bool {
     number.parse::<u32>().is_ok_and(|number| number % 4 == 3)
 }
 
