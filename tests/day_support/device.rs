@@ -192,10 +192,11 @@ impl Device {
         Ok(Link { sender, task, since: Instant::now() })
     }
 
-    /// A second hand of the same device, with no connection yet.
-    pub fn another(&self) -> Self {
+    /// A second hand of the same device, with one of its connections, as old as it is.
+    pub fn another(&mut self) -> Self {
         let (world, luck) = (self.world.clone(), self.luck.clone());
-        Self { world, address: self.address, people: self.people, luck, kept: Vec::new() }
+        let kept = self.kept.pop().into_iter().collect();
+        Self { world, address: self.address, people: self.people, luck, kept }
     }
 
     /// A connection that is kept, if there is one.

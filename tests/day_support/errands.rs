@@ -104,10 +104,6 @@ async fn objects(device: &mut Device) -> Done {
     let halves: Vec<_> = halves.collect();
     let mut both = Vec::new();
     for (mut hand, wanted) in halves {
-        // Connections that are kept are shared out between the two.
-        if let Some(link) = device.take_kept() {
-            hand.keep(link);
-        }
         both.push(async move {
             for (request, seed, length) in wanted {
                 hand.fetch(request, seed, length).await?;
