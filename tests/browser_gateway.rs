@@ -20,6 +20,7 @@ use preau::{
     config,
     filter::reviews::Reviews,
     gateway::{Denial, Home, Judge, Parts, Ruling},
+    net::link::Link,
 };
 use support::browser::{self, Browser};
 
@@ -48,6 +49,7 @@ fn severe(reviews: &Reviews) -> Proxy {
         home,
         zone: TimeZone::get("Europe/Paris").unwrap(),
         judge,
+        link: Link::default(),
         resolver: None,
         account: None,
         cache: None,

@@ -27,6 +27,7 @@ use preau::{
         Home, Judge, Parts, Resolver, Ruling,
         cache::{Bounds, Cache, Options, updates::Rules},
     },
+    net::link::Link,
 };
 use tokio::sync::watch;
 
@@ -119,6 +120,7 @@ impl School {
             home: Home::default(),
             zone: jiff::tz::TimeZone::UTC,
             judge: judge.hearing(move |_| hear.subscribe()),
+            link: Link::default(),
             resolver: Some(resolver),
             account: None,
             cache,

@@ -24,7 +24,8 @@ use gateway_support::{Device, Origin, Proxy, field, settings};
 use jiff::Timestamp;
 use preau::{
     config,
-    gateway::{Denial, Home, Judge, Resolver, Ruling},
+    gateway::{Denial, Home, Judge, Parts, Resolver, Ruling},
+    net::link::{Link, Sign},
 };
 
 /// `[gateway]` as it is by itself, with these ports: no private network is allowed.
@@ -360,8 +361,20 @@ fn a_device_that_asks_for_what_is_nowhere_cuts_nobody_off() {
         let known = name == "here.example";
         if known { Ok(vec![[127, 0, 0, 1].into()]) } else { Err(std::io::Error::other("no such")) }
     });
-    let config = settings(&[port]);
-    let proxy = Proxy::start_with(config, Home::default(), Judge::lenient(), Some(resolver));
+    // Loopback is on this side of the link: that it was reached is said for it.
+    let link = Link::default();
+    link.note(Sign::ReachedAt(origin.address));
+    let proxy = Proxy::of(Parts {
+        config: settings(&[port]),
+        home: Home::default(),
+        zone: jiff::tz::TimeZone::UTC,
+        judge: Judge::lenient(),
+        link,
+        resolver: Some(resolver),
+        account: None,
+        cache: None,
+        reviews: None,
+    });
     let get = |name: &str| {
         let request = format!("GET http://{name}:{port}/ HTTP/1.1\r\nHost: x\r\n");
         proxy.exchange(format!("{request}Connection: close\r\n\r\n"))

@@ -36,6 +36,9 @@ pub fn status(status: &Status) {
         let trouble = https.trouble.as_ref().map(|why| format!(", TROUBLE: {why}"));
         println!("  https     certificate: {certificate}{}", trouble.unwrap_or_default());
     }
+    if let Some(link) = &status.link {
+        println!("  link      {}, since {}", link.state, moment(link.since));
+    }
     for source in &status.sources {
         println!("  source    {}", source_line(source));
     }

@@ -46,7 +46,9 @@ pub(super) fn expectation(key: &str) -> &'static str {
         "direct" | "bypass" => {
             "a name, such as \"example.org\", or a network, such as \"10.0.0.0/8\""
         }
-        "proxy" | "advertise" => "a host and a port, such as \"proxy.example.org:3128\"",
+        "proxy" | "advertise" | "targets" => {
+            "a host and a port, such as \"proxy.example.org:3128\""
+        }
         "allow_private" | "shared_addresses" => "a network, such as \"10.0.0.0/8\" or \"fd00::/8\"",
         "url" => "an address, such as \"https://gar.example.org/\"",
         _ => "",

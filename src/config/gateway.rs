@@ -48,6 +48,8 @@ pub struct Gateway {
     pub transparent: Transparent,
     /// What is kept of plain HTTP.
     pub cache: HttpCache,
+    /// Are the systems' questions whether the Internet is there answered while it is not?
+    pub captive_probes: CaptiveProbes,
     /// A file of search engines and their safe hosts, in place of those the program carries.
     pub search_engines: Option<PathBuf>,
 }
@@ -78,6 +80,17 @@ pub struct HttpCache {
     pub memory: ByteSize,
     /// A file of rules for system updates, in place of those the program carries.
     pub rules: Option<PathBuf>,
+}
+
+/// When devices are answered that ask their maker whether the Internet is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptiveProbes {
+    /// Never: devices see that it is not, and may leave the Wi-Fi.
+    Off,
+    /// During an outage, as if it were: devices stay where the library is.
+    #[default]
+    Outage,
 }
 
 impl Default for HttpCache {
@@ -129,6 +142,7 @@ impl Default for Gateway {
             upstream: None,
             transparent: Transparent::default(),
             cache: HttpCache::default(),
+            captive_probes: CaptiveProbes::default(),
             search_engines: None,
         }
     }

@@ -7,6 +7,7 @@ mod check;
 pub mod filter;
 mod gateway;
 mod https;
+mod link;
 mod place;
 mod reload;
 mod report;
@@ -23,8 +24,9 @@ use self::place::Places;
 pub use self::{
     access::{Access, Attributes, Cas, Oidc, PersonalList, SignIn},
     filter::Filter,
-    gateway::{Gateway, HttpCache, Upstream},
+    gateway::{CaptiveProbes, Gateway, HttpCache, Upstream},
     https::{Acme, Https},
+    link::Link,
     reload::{Change, changes},
     report::{ConfigError, Finding, Report, Severity},
     sections::{

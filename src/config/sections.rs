@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Access, ByteRate, ByteSize, Filter, Gateway, Https, Period, TimeWindow, Uai};
+use super::{Access, ByteRate, ByteSize, Filter, Gateway, Https, Link, Period, TimeWindow, Uai};
 
 /// Everything `preau.toml` says, checked. Times are the school's local time.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -38,6 +38,9 @@ pub struct Config {
     /// What readers see.
     #[serde(default)]
     pub library: Library,
+    /// How the box tells whether the Internet is there.
+    #[serde(default)]
+    pub link: Link,
     /// Who may go where on the Internet, and when.
     #[serde(default)]
     pub filter: Filter,

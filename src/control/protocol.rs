@@ -10,6 +10,7 @@ use crate::{
     access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
     mirror::{Failure, Finished, Progress, Transfer},
+    net::link::State,
     store::Usage,
 };
 
@@ -200,6 +201,9 @@ pub struct Status {
     /// Its one address under TLS, when the box has a name: the others only lead there.
     #[serde(default)]
     pub https: Option<HttpsLine>,
+    /// The link to the Internet.
+    #[serde(default)]
+    pub link: Option<LinkLine>,
     /// Books that the school holds.
     pub holdings: usize,
     /// Of these, how many have a package here.
@@ -227,6 +231,15 @@ pub struct HttpsLine {
     pub certificate_until: Option<Timestamp>,
     /// What a person should look at.
     pub trouble: Option<String>,
+}
+
+/// The link to the Internet, in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkLine {
+    /// How it is, as far as the box sees.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A source, in a line.

@@ -11,8 +11,8 @@ use crate::{
     catalogue::CatalogueError,
     control::{
         protocol::{
-            Command, Event, Fault, MAX_LISTED, Moving, Outcome, Refusal, SourceLine, Status,
-            SyncReport, VerifyReport, clip,
+            Command, Event, Fault, LinkLine, MAX_LISTED, Moving, Outcome, Refusal, SourceLine,
+            Status, SyncReport, VerifyReport, clip,
         },
         server::{Commands, Events},
     },
@@ -117,6 +117,7 @@ fn status(house: &House) -> Result<Box<Status>, Refusal> {
         started_at: house.started_at,
         addresses: house.addresses(),
         https: house.secure.as_ref().map(|secure| secure.line(Timestamp::now())),
+        link: Some(LinkLine { state: house.link.state(), since: house.link.since() }),
         holdings: holdings.all.len(),
         here: holdings::here(house),
         sources: holdings.sources.iter().map(SourceLine::from).collect(),

@@ -21,7 +21,7 @@ use crate::{
     },
     library::Library,
     mirror::{Clients, Mirror},
-    net::around::Around,
+    net::{around::Around, link::Link},
     store::{Store, StoreOptions},
 };
 
@@ -44,6 +44,7 @@ pub(super) struct House {
     /// What the kernel knows of the devices.
     pub(super) around: Around,
     pub(super) gateway: Gateway,
+    pub(super) link: Link,
     /// Its name and certificate, if it has a name.
     pub(super) secure: Option<Secure>,
     pub(super) started_at: Timestamp,
@@ -69,7 +70,9 @@ impl House {
         let asked = catalogue.clone();
         let clients: Clients = Arc::new(move |source| asked.client_of(source));
         let holdings = catalogue.holdings();
-        let mirror = Mirror::new(&config.school, &config.mirror, store.clone(), holdings, clients)?;
+        let link = Link::new(&config.link);
+        let mirror = Mirror::new(&config.school, &config.mirror, store.clone(), holdings, clients)?
+            .behind(link.clone());
         let (school, https, network) = (&config.school, &config.https, &config.network);
         let access = Access::open(school, &config.access, https, network, store.clone())?;
         let library = Library::new(
@@ -94,6 +97,7 @@ impl House {
                 around.clone(),
                 filtering::engines(&config)?,
             ),
+            link: link.clone(),
             resolver: None,
             account: gateway::Account::read(&config.gateway)?,
             cache: http_cache(&config)?,
@@ -108,6 +112,7 @@ impl House {
             filter,
             around,
             gateway,
+            link,
             secure,
             started_at: Timestamp::now(),
             file,

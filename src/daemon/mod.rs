@@ -11,6 +11,7 @@ mod house;
 mod notice;
 mod presence;
 mod reload;
+mod resume;
 mod run;
 mod running;
 mod scrub;

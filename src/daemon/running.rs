@@ -9,8 +9,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Bound, BoundHttps, commands::Desk, house::House, presence, scrub, secure, supervise::supervise,
-    sync,
+    Bound, BoundHttps, commands::Desk, house::House, presence, resume, scrub, secure,
+    supervise::supervise, sync,
 };
 use crate::{
     catalogue::Holdings,
@@ -108,6 +108,13 @@ impl Tasks {
             let filter = filter.clone();
             async move { filter.run(token).await }
         });
+        let link = house.link.clone();
+        tasks.supervised("link", move |token| {
+            let link = link.clone();
+            async move { link.run(token).await }
+        });
+        let held = house.clone();
+        tasks.supervised("resume", move |token| resume::run(held.clone(), token));
         let watched = house.clone();
         tasks.supervised("presence", move |token| presence::run(watched.clone(), token));
         let scrubbed = house.clone();

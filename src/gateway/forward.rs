@@ -17,6 +17,7 @@ use super::{
     fields::{self, Wishes},
     judged::Ruling,
     origins::Outgoing,
+    outage,
     refusal::Why,
     serve::Seat,
     upgrade,
@@ -32,6 +33,12 @@ pub async fn answer(
     let shared = &gateway.shared;
     let asked = Asked::in_clear(request.uri());
     let heard = request.headers().clone();
+    // Judged by nobody: no rule may send a device away from the library.
+    if let Some(answer) =
+        asked.as_ref().ok().and_then(|asked| outage::probe(shared, &request, asked))
+    {
+        return answer;
+    }
     let answered = match &asked {
         Err(bad) => Err(Why::Target(*bad)),
         Ok(asked) => match admit(shared, &request, asked, &seat) {
@@ -127,9 +134,11 @@ async fn carry_on(
         return Ok(shared.origins.fetch_at(outgoing, seat.local).await?.map(Body::Page));
     }
     // Here, and nowhere else, what is kept may answer instead of the origin. An engine's safe host
-    // says something else under the same address: neither is kept for the other.
+    // says something else under the same address: neither is kept for the other. Whether the Internet
+    // is there is never answered from memory.
+    let asks_of_now = shared.pages.probes.is_one(&outgoing.asked, outgoing.request.uri().path());
     match &shared.cache {
-        Some(cache) if outgoing.instead.is_none() => {
+        Some(cache) if outgoing.instead.is_none() && !asks_of_now => {
             Ok(cached::answer(gateway, cache, outgoing, heard, seat).await)
         }
         _ => Ok(shared.origins.fetch(outgoing).await?.map(Body::Page)),

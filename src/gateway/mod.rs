@@ -21,9 +21,11 @@ mod home;
 mod judged;
 mod link;
 mod origins;
+mod outage;
 mod own_pages;
 pub mod pac;
 mod pool;
+mod probes;
 mod recent;
 mod refusal;
 mod serve;
@@ -40,7 +42,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     asked::{Asked, BadTarget},
-    beside::Beside,
+    beside::{Beside, CAPTIVE_API},
     cache::Cache,
     cache_host::Led,
     dial::{Account, NoAccount, Resolver},
@@ -63,7 +65,11 @@ use self::{
 use crate::{
     config,
     filter::reviews::Reviews,
-    net::{body::Body, guests::Guests},
+    net::{
+        body::Body,
+        guests::Guests,
+        link::{Link, State},
+    },
 };
 
 /// Idle connections to origins, and pipes that wait, are looked through so often.
@@ -80,6 +86,7 @@ struct Shared {
     config: config::Gateway,
     home: Home,
     judge: Judge,
+    link: Link,
     origins: Origins,
     pac: Arc<Pac>,
     pages: Pages,
@@ -107,6 +114,8 @@ pub struct Parts {
     pub zone: TimeZone,
     /// Who decides.
     pub judge: Judge,
+    /// The link to the Internet.
+    pub link: Link,
     /// Who resolves; nothing = the system.
     pub resolver: Option<Resolver>,
     /// What the box says of itself to the upstream proxy.
@@ -127,9 +136,10 @@ impl Shared {
 impl Gateway {
     /// Wires it; nothing listens yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, home, zone, judge, resolver, account, cache, reviews } = parts;
+        let Parts { config, home, zone, judge, link, resolver, account, cache, reviews } = parts;
         let (tracker, pseudonym) = (TaskTracker::new(), Pseudonym::new());
-        let dialer = Dialer::new(&config, resolver.unwrap_or_else(dial::system), account);
+        let resolver = resolver.unwrap_or_else(dial::system);
+        let dialer = Dialer::new(&config, resolver, account, link.clone());
         let origins =
             Origins::new(dialer, pseudonym.clone(), config.answer_timeout.0, tracker.clone());
         let shared = Shared {
@@ -145,6 +155,7 @@ impl Gateway {
             config,
             home,
             judge,
+            link,
             origins,
             pseudonym,
             tracker,
@@ -185,9 +196,20 @@ impl Gateway {
 
     async fn tidy(&self, token: CancellationToken) {
         let mut ticks = tokio::time::interval(TIDY_EVERY);
-        while token.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.shared.origins.pool.tidy();
-            self.shared.pipes.tidy();
+        let mut link = self.shared.link.changes();
+        loop {
+            tokio::select! {
+                () = token.cancelled() => break,
+                _ = ticks.tick() => {
+                    self.shared.origins.pool.tidy();
+                    self.shared.pipes.tidy();
+                }
+                Ok(()) = link.changed() => {
+                    if *link.borrow_and_update() == State::Down {
+                        self.shared.origins.pool.clear();
+                    }
+                }
+            }
         }
         self.shared.origins.pool.close();
         self.shared.tracker.close();

@@ -92,6 +92,19 @@ impl Origins {
 
     /// One request, one answer, whose fields are the box's own.
     pub async fn fetch(&self, outgoing: Outgoing) -> Result<Response<Carried>, FetchError> {
+        let host = outgoing.asked.host;
+        if self.dialer.is_cut() {
+            return self.fetch_anyhow(outgoing, false).await;
+        }
+        self.dialer.while_up(&host, self.fetch_anyhow(outgoing, true)).await
+    }
+
+    /// During an outage connections that wait lead nowhere.
+    async fn fetch_anyhow(
+        &self,
+        outgoing: Outgoing,
+        some_wait: bool,
+    ) -> Result<Response<Carried>, FetchError> {
         let Outgoing { asked, instead, mut request, clock, meter } = outgoing;
         // Another proxy would ask the host of the address that it reads: past it, the way to a safe
         // host is a tunnel.
@@ -106,7 +119,8 @@ impl Origins {
         let again = Spare::of(&request);
         // One that waited may have been closed as we took it: what is safe to repeat is repeated,
         // once, on a new one.
-        if let Some(lease) = self.pool.take(&key).await {
+        let waiting = if some_wait { self.pool.take(&key).await } else { None };
+        if let Some(lease) = waiting {
             match self.exchange(lease, request, &clock).await {
                 Ok((answer, lease)) => return self.heard(hop, answer, lease, meter),
                 Err(Failure { unsent: Some(unsent), .. }) => request = *unsent,

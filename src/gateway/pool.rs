@@ -148,6 +148,14 @@ impl Pool {
         });
     }
 
+    /// Lets go of all: after an outage they lead nowhere, though nobody has said so.
+    pub fn clear(&self) {
+        self.with(|waiting| {
+            waiting.idle.clear();
+            waiting.count = 0;
+        });
+    }
+
     /// Lets go of all, now and from now on.
     pub fn close(&self) {
         self.with(|waiting| *waiting = Waiting { closed: true, ..Waiting::default() });

@@ -18,6 +18,8 @@ use super::{
     home::Home,
     judged::Denial,
     origins::FetchError,
+    outage,
+    probes::Probes,
     serve::Seat,
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
 
 const FRENCH: &str = include_str!("words/fr.ftl");
 const ENGLISH: &str = include_str!("words/en.ftl");
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+pub const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// Nothing is loaded, nothing runs, nothing is sent from these pages.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
@@ -128,6 +130,8 @@ fn of_dial(error: &DialError) -> Said {
 pub struct Pages {
     words: Words,
     contact: Option<String>,
+    /// What is known of devices' questions, and of hosts where no page is put.
+    pub probes: Probes,
 }
 
 #[derive(Template)]
@@ -145,12 +149,22 @@ struct RefusalPage<'a> {
 
 impl Pages {
     pub fn new(zone: TimeZone, contact: Option<String>) -> Self {
-        Self { words: Words::of(FRENCH, ENGLISH, zone), contact }
+        // A test reads the data whole.
+        let probes = Probes::shipped().unwrap_or_else(|error| {
+            tracing::error!(%error, "devices' questions are not answered in an outage");
+            Probes::default()
+        });
+        Self { words: Words::of(FRENCH, ENGLISH, zone), contact, probes }
     }
 
     /// Speaks the language that a request asks for.
     pub fn speak(&self, fields: &HeaderMap) -> Speech<'_> {
         self.words.speak(Language::wanted(fields))
+    }
+
+    /// Speaks this language.
+    pub fn speak_in(&self, language: Language) -> Speech<'_> {
+        self.words.speak(language)
     }
 
     /// The answer to a request that got none. The connection ends with it: what a device sent on
@@ -163,6 +177,9 @@ impl Pages {
         seat: &Seat,
         why: &Why,
     ) -> Response<Body> {
+        if matches!(why, Why::Fetch(FetchError::Dial(DialError::LinkDown))) {
+            return outage::answer(self, home, fields, asked, seat);
+        }
         let Said(status, error, id) = why.said();
         if let Why::Fetch(error) = why {
             tracing::debug!(host = ?asked.map(|asked| &asked.host), %error, "no answer");

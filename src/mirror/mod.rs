@@ -27,7 +27,7 @@ use self::{pace::Pace, schedule::Schedule};
 use crate::{
     catalogue::Holdings,
     config,
-    net::client::Client,
+    net::{client::Client, link::Link},
     store::{BlobId, Store},
 };
 
@@ -109,6 +109,7 @@ pub struct Mirror {
     store: Store,
     holdings: watch::Receiver<Arc<Holdings>>,
     clients: Clients,
+    link: Link,
     pace: Arc<Pace>,
     settings: watch::Sender<Arc<Settings>>,
     calls: watch::Sender<Calls>,
@@ -160,12 +161,19 @@ impl Mirror {
             store,
             holdings,
             clients,
+            link: Link::default(),
             pace: Arc::new(Pace::new(rate)),
             settings: watch::Sender::new(Arc::new(Settings { config: config.clone(), schedule })),
             calls: watch::Sender::default(),
             heard: watch::Sender::default(),
             progress: watch::Sender::default(),
         })
+    }
+
+    /// Behind this link: while it is down nothing is started, and after that other work goes first.
+    #[must_use]
+    pub fn behind(self, link: Link) -> Self {
+        Self { link, ..self }
     }
 
     /// Works until cancelled: plans whenever holdings, store or time call for it. Transfers under

@@ -2,6 +2,7 @@
 
 mod active;
 mod hold;
+mod link;
 mod rest;
 mod say;
 mod shelf;
@@ -16,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::{active::Active, hold::Hold, rest::Rests};
+use self::{active::Active, hold::Hold, link::Gate, rest::Rests};
 use super::{
     Calls, FetchError, Finished, Mirror, Settings,
     exchange::{Bounds, Remote},
@@ -25,7 +26,11 @@ use super::{
     sink::Meter,
     transfer::{self, Arrival, Job},
 };
-use crate::{catalogue::Offer, store::BlobId};
+use crate::{
+    catalogue::Offer,
+    net::link::{Sign, State},
+    store::BlobId,
+};
 
 /// Progress is said at most this often.
 const SAY_EVERY: Duration = Duration::from_millis(250);
@@ -56,6 +61,7 @@ struct Work<'a> {
     /// Bytes kept of what was tried before.
     partial: HashMap<Key, u64>,
     hold: Hold,
+    gate: Gate,
     rests: Rests,
     /// Set by a call to work outside the window, until then and until nothing moves any more.
     window_ignored: Option<Timestamp>,
@@ -73,11 +79,13 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
     let mut changes = mirror.store.changes();
     let mut settings = mirror.settings.subscribe();
     let mut calls = mirror.calls.subscribe();
+    let mut link = mirror.link.changes();
     let Calls { all: heard, ignoring_window: mut ignoring } = *calls.borrow_and_update();
     let first = settings.borrow_and_update().clone();
     let mut work = Work::new(mirror, first, heard).await;
     let (mut say_at, mut unsaid, mut holdings_gone) = (Instant::now(), true, false);
     work.plan(Timestamp::now()).await;
+    work.link_is(*link.borrow_and_update(), Timestamp::now());
     loop {
         let now = Timestamp::now();
         work.collect_if_due(now).await;
@@ -112,6 +120,10 @@ pub(super) async fn run(mirror: &Mirror, token: CancellationToken) {
                 (ignoring, work.heard) = (asked, all);
                 unsaid = true;
             }
+            Ok(()) = link.changed() => {
+                work.link_is(*link.borrow_and_update(), Timestamp::now());
+                unsaid = true;
+            }
             () = tokio::time::sleep_until(say_at), if moving => {
                 work.say(Timestamp::now());
                 (say_at, unsaid) = (Instant::now() + SAY_EVERY, false);
@@ -137,6 +149,7 @@ impl<'a> Work<'a> {
             failures: shelf::failures(&mirror.store).await,
             partial: HashMap::new(),
             hold: Hold::default(),
+            gate: Gate::default(),
             rests: Rests::default(),
             window_ignored: None,
             heard,
@@ -175,6 +188,13 @@ impl<'a> Work<'a> {
         self.mirror.pace.set_rate(state.rate);
         if !state.open && self.window_ignored.is_none() {
             self.active.values().for_each(Active::stop);
+            return;
+        }
+        if self.gate.opens(now) {
+            // What could not be reached then may be now.
+            self.rests.wake();
+        }
+        if !self.gate.is_open() {
             return;
         }
         let config = &self.settings.config;
@@ -255,10 +275,15 @@ impl<'a> Work<'a> {
         let before = self.partial.remove(&key).unwrap_or(0);
         match &outcome {
             Err(error) if error.is_unreached() => {
+                self.mirror.link.note(Sign::missed(&active.origin));
                 self.rests.unreached(&active.origin, self.waits(), rand::random(), now);
             }
             Err(FetchError::Stopped) => {}
-            _ => self.rests.reached(&active.origin),
+            // Sources are the region's and distributors': all of them beyond the link.
+            _ => {
+                self.mirror.link.note(Sign::Reached);
+                self.rests.reached(&active.origin);
+            }
         }
         match outcome {
             Ok(arrival) => self.arrived(&active, arrival, now).await,
@@ -348,11 +373,17 @@ impl<'a> Work<'a> {
         shelf::collect(&self.mirror.store, holdings, now).await;
     }
 
+    fn link_is(&mut self, state: State, now: Timestamp) {
+        let others_look = self.mirror.link.sees_its_return();
+        self.gate.note(state, others_look, rand::random(), now);
+    }
+
     fn wake(&mut self, ignore_window: bool, now: Timestamp) {
         if ignore_window {
             self.window_ignored = now.saturating_add(IGNORE_WINDOW).ok();
         }
         self.hold = Hold::default();
+        self.gate.hurry(now);
         self.rests.wake();
         self.failures.wake(now);
     }
@@ -365,6 +396,7 @@ impl<'a> Work<'a> {
             self.settings.schedule.next_change(now),
             plan::next_change(&holdings, now),
             self.hold.until(now),
+            self.gate.opens_at(),
             self.rests.next(now).map(|(_, until)| until),
             Some(self.collect_at),
             self.window_ignored,

@@ -1,6 +1,6 @@
-//! How the box reaches and is reached: sockets (inherited or bound), the HTTP client, and the
-//! server plumbing (accept loop, TLS and its certificates, bodies straight from files, ranges and
-//! validators).
+//! How the box reaches and is reached: sockets (inherited or bound), the HTTP client, the state of the
+//! link to the Internet, and the server plumbing (accept loop, TLS and its certificates, bodies
+//! straight from files, ranges and validators).
 //!
 //! Not here: what is asked or answered. Rooms below decide that.
 
@@ -14,6 +14,7 @@ pub mod conditional;
 pub mod frames;
 pub mod front;
 pub mod guests;
+pub mod link;
 pub mod listen;
 pub mod patience;
 pub mod sendfile;

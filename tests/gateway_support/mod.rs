@@ -20,7 +20,7 @@ use preau::{
     config,
     filter::{Filter, reviews::Reviews},
     gateway::{Account, Door, Gateway, Home, Judge, Parts, Resolver, cache::Cache},
-    net::listen,
+    net::{link::Link, listen},
     store::{Store, StoreOptions},
 };
 use tokio_util::sync::CancellationToken;
@@ -72,7 +72,8 @@ impl Proxy {
         let zone = TimeZone::UTC;
         let account = Account::read(&config).unwrap();
         let (cache, reviews) = (None, None);
-        Self::of(Parts { config, home, zone, judge, resolver, account, cache, reviews })
+        let link = Link::default();
+        Self::of(Parts { config, home, zone, judge, link, resolver, account, cache, reviews })
     }
 
     /// With a cache; everything is allowed.
@@ -80,12 +81,14 @@ impl Proxy {
         let (home, judge) = (Home::default(), Judge::lenient());
         let (zone, cache) = (TimeZone::UTC, Some(cache));
         let (resolver, account, reviews) = (None, None, None);
-        Self::of(Parts { config, home, zone, judge, resolver, account, cache, reviews })
+        let link = Link::default();
+        Self::of(Parts { config, home, zone, judge, link, resolver, account, cache, reviews })
     }
 
     pub fn of(parts: Parts) -> Self {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+        let link = parts.link.clone();
         let gateway = Gateway::new(parts);
         let token = CancellationToken::new();
         let listener = {
@@ -97,6 +100,8 @@ impl Proxy {
         let (first, second) = (token.clone(), token.clone());
         runtime.spawn(async move { serving.serve(listener, Door::Proxy, first).await });
         runtime.spawn(async move { running.run(second).await });
+        let third = token.clone();
+        runtime.spawn(async move { link.run(third).await });
         Self { address, gateway, token, runtime: Some(runtime) }
     }
 

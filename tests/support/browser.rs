@@ -33,8 +33,13 @@ pub fn present() -> bool {
 impl Browser {
     /// Starts chromedriver.
     pub fn start() -> Self {
+        Self::driven_by(Command::new("chromedriver"))
+    }
+
+    /// Starts chromedriver by this command, on the host of the calling thread.
+    pub fn driven_by(mut chromedriver: Command) -> Self {
         let port = free_port();
-        let driver = Command::new("chromedriver")
+        let driver = chromedriver
             .arg(format!("--port={port}"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

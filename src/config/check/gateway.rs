@@ -9,6 +9,7 @@ use crate::config::{
 };
 
 const MAX_PORTS: usize = 64;
+const MAX_TARGETS: usize = 8;
 const MAX_SITES: usize = 1000;
 const MAX_CONTACT_CHARS: usize = 200;
 const MAX_USER_CHARS: usize = 200;
@@ -61,6 +62,10 @@ pub(super) fn check_gateway(config: &Config, found: &mut Found<'_>) {
     if contact.trim().is_empty() || contact.chars().count() > MAX_CONTACT_CHARS {
         let says = "nobody could be asked there".into();
         found("gateway.contact", Error, says, "1 to 200 characters, or no key");
+    }
+    let targets = config.link.targets.len();
+    if targets > MAX_TARGETS {
+        found("link.targets", Error, format!("{targets} targets"), "at most 8");
     }
     let bypass = gateway.upstream.as_ref().map_or(0, |upstream| upstream.bypass.len());
     for (key, count) in [("direct", gateway.direct.len()), ("upstream.bypass", bypass)] {

@@ -26,7 +26,7 @@ pub enum DialError {
     /// Something of this machine, such as descriptors, is short.
     #[error("the connection failed: {0}")]
     Io(io::Error),
-    /// Several sites did not answer a moment ago: not tried.
+    /// Nothing beyond the link answers: not tried, or no longer.
     #[error("the link to the Internet is down")]
     LinkDown,
     /// The other proxy cannot be reached.

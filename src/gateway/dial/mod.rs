@@ -23,13 +23,18 @@ pub use self::{
     resolve::{Resolver, system},
 };
 use self::{race::race, reach::Reach, resolve::Names, upstream::Upstream};
-use super::{asked::Asked, link::Link};
-use crate::{config, filter::host::Host};
+use super::{asked::Asked, link::Trials};
+use crate::{
+    config,
+    filter::host::Host,
+    net::{
+        client::is_public,
+        link::{Link, Sign, State},
+    },
+};
 
 /// RFC 8305 §8: how long one address has before the next is tried beside it.
 const STAGGER: Duration = Duration::from_millis(250);
-/// Places that were reached before are waited for so long, to tell whether the link is down.
-const ASKED_FOR: Duration = Duration::from_secs(2);
 /// Idle time after which a connection is probed.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// RFC 9110 §15.5.8.
@@ -37,16 +42,24 @@ const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
 /// That an account is not taken is said so often.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
-/// Connects. Shared by every request.
-#[derive(Debug)]
+/// A place that takes longer than this makes the link doubtful.
+const SLOW: Duration = Duration::from_secs(1);
+/// The same for an answer.
+const SLOW_ANSWER: Duration = Duration::from_secs(5);
+/// During an outage a name of the school's own is known within this.
+const NEAR_NAME: Duration = Duration::from_millis(300);
+
+/// Connects. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Dialer {
-    names: Names,
-    reach: Reach,
-    upstream: Option<Upstream>,
+    names: Arc<Names>,
+    reach: Arc<Reach>,
+    upstream: Option<Arc<Upstream>>,
     account: Option<Account>,
     /// When somebody was told last that the account is not taken.
-    told: Mutex<Option<Instant>>,
-    link: Mutex<Link>,
+    told: Arc<Mutex<Option<Instant>>>,
+    link: Link,
+    trials: Arc<Mutex<Trials>>,
     timeout: Duration,
 }
 
@@ -70,14 +83,20 @@ pub enum Hop {
 
 impl Dialer {
     /// As the settings say.
-    pub fn new(config: &config::Gateway, resolver: Resolver, account: Option<Account>) -> Self {
+    pub fn new(
+        config: &config::Gateway,
+        resolver: Resolver,
+        account: Option<Account>,
+        link: Link,
+    ) -> Self {
         Self {
-            names: Names::new(resolver),
-            reach: Reach::new(&config.allow_private),
-            upstream: config.upstream.as_ref().and_then(Upstream::new),
+            names: Arc::new(Names::new(resolver)),
+            reach: Arc::new(Reach::new(&config.allow_private)),
+            upstream: config.upstream.as_ref().and_then(Upstream::new).map(Arc::new),
             account,
-            told: Mutex::default(),
-            link: Mutex::default(),
+            told: Arc::default(),
+            link,
+            trials: Arc::default(),
             timeout: config.connect_timeout.0,
         }
     }
@@ -101,7 +120,7 @@ impl Dialer {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY) {
             *told = Some(now);
-            let place = self.upstream.as_ref().map(Upstream::place);
+            let place = self.upstream.as_deref().map(Upstream::place);
             let (host, port) = place.map(|(host, port)| (host.to_string(), port)).unzip();
             let setting = match self.account {
                 Some(_) => {
@@ -158,11 +177,16 @@ impl Dialer {
     ) -> Result<Dialled, DialError> {
         let belongs = match &asked.host {
             Host::Name(name) if self.hop(asked) == Hop::Origin => {
-                let named = tokio::time::timeout(self.timeout, self.names.of(name.as_str())).await;
-                let addresses = named
-                    .map_err(|_| DialError::Timeout(self.timeout))
-                    .and_then(|named| named.map_err(DialError::Name));
-                self.learn(&asked.host, &addresses, |_| None).await;
+                let naming = async {
+                    let named = tokio::time::timeout(self.timeout, self.names.of(name.as_str()));
+                    let named = named.await.map_err(|_| DialError::Timeout(self.timeout))?;
+                    named.map_err(DialError::Name)
+                };
+                let addresses = self.unless_down(asked, false, naming).await;
+                // A name that is known says nothing: it may have been remembered.
+                if let Err(error) = &addresses {
+                    self.learn_of_failure(&asked.host, error);
+                }
                 addresses?.contains(&original)
             }
             _ => false,
@@ -184,19 +208,102 @@ impl Dialer {
 
     async fn to_origin(&self, asked: &Asked) -> Result<TcpStream, DialError> {
         self.refuse_literal(asked)?;
-        if self.link().is_down(Instant::now()) {
+        let connecting = self.resolve_and_connect(&asked.host, asked.port, true);
+        let connected = self.unless_down(asked, false, connecting).await;
+        self.learn(&asked.host, &connected, false);
+        connected
+    }
+
+    /// This attempt's end, or that of the link: nobody waits longer than until that is known. The
+    /// link `begins` at another proxy.
+    async fn unless_down<T>(
+        &self,
+        asked: &Asked,
+        begins: bool,
+        attempt: impl Future<Output = Result<T, DialError>>,
+    ) -> Result<T, DialError> {
+        if self.link.state() == State::Down {
+            if !begins && self.is_near(&asked.host).await {
+                return attempt.await;
+            }
+            self.try_in_its_stead(asked, begins);
             return Err(DialError::LinkDown);
         }
-        let connected = self.resolve_and_connect(&asked.host, asked.port, true).await;
-        self.learn(&asked.host, &connected, |stream| stream.peer_addr().ok()).await;
-        connected
+        tokio::select! {
+            biased;
+            done = attempt => done,
+            () = self.cut(&asked.host, begins, SLOW) => Err(DialError::LinkDown),
+        }
+    }
+
+    /// Does nothing beyond the link answer?
+    pub fn is_cut(&self) -> bool {
+        self.link.state() == State::Down
+    }
+
+    /// An exchange that began with the link up ends with it.
+    pub async fn while_up<T, E: From<DialError>>(
+        &self,
+        host: &Host,
+        exchange: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        tokio::select! {
+            biased;
+            done = exchange => done,
+            () = self.cut(host, false, SLOW_ANSWER) => Err(DialError::LinkDown.into()),
+        }
+    }
+
+    /// Ends when the link does, for a place beyond it. After a `slow` moment it becomes doubtful.
+    async fn cut(&self, host: &Host, begins: bool, slow: Duration) {
+        if tokio::time::timeout(slow, self.link.goes_down()).await.is_err() {
+            self.link.note(Sign::Slow);
+            self.link.goes_down().await;
+        }
+        if !begins && self.is_near(host).await {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Is it on this side of the link: a server of the school that devices may reach?
+    async fn is_near(&self, host: &Host) -> bool {
+        match host {
+            Host::Address(address) => !is_public(address.to_canonical()),
+            Host::Name(_) if !self.reach.lists_any() => false,
+            Host::Name(name) => {
+                let named = tokio::time::timeout(NEAR_NAME, self.names.of(name.as_str())).await;
+                named.is_ok_and(|named| {
+                    named.is_ok_and(|found| {
+                        !found.is_empty() && found.iter().all(|one| !is_public(one.to_canonical()))
+                    })
+                })
+            }
+        }
+    }
+
+    /// Now and then, behind the back of a device that has its answer already.
+    fn try_in_its_stead(&self, asked: &Asked, begins: bool) {
+        if !self.trials.lock().unwrap_or_else(PoisonError::into_inner).is_due(Instant::now()) {
+            return;
+        }
+        let (dialer, asked) = (self.clone(), asked.clone());
+        tokio::spawn(async move {
+            let connected = dialer.resolve_and_connect(&asked.host, asked.port, !begins).await;
+            dialer.learn(&asked.host, &connected, begins);
+        });
     }
 
     async fn to_proxy(&self, upstream: &Upstream) -> Result<TcpStream, DialError> {
         let (host, port) = upstream.place();
-        // Named in the settings: it may well be on a private network.
-        let connected = self.resolve_and_connect(host, port, false).await;
-        connected.map_err(|error| DialError::Upstream(Box::new(error)))
+        // Named in the settings: it may well be on a private network, and is the link all the same.
+        let asked = Asked { host: *host, port };
+        let connecting = self.resolve_and_connect(host, port, false);
+        let connected = self.unless_down(&asked, true, connecting).await;
+        self.learn(host, &connected, true);
+        connected.map_err(|error| match error {
+            DialError::LinkDown => DialError::LinkDown,
+            other => DialError::Upstream(Box::new(other)),
+        })
     }
 
     async fn resolve_and_connect(
@@ -229,31 +336,31 @@ impl Dialer {
         Ok(stream)
     }
 
-    /// What an attempt says about the link. Where it looks as if that were down, places that were
-    /// reached before are asked: a device may well ask for what is nowhere.
-    async fn learn<T>(
-        &self,
-        host: &Host,
-        connected: &Result<T, DialError>,
-        place: impl Fn(&T) -> Option<SocketAddr>,
-    ) {
-        let places = match connected {
-            Ok(reached) => return self.link().reached(place(reached)),
+    /// What an attempt says about the link; what is on this side of it, unless the link `begins`
+    /// there, says nothing.
+    fn learn(&self, host: &Host, connected: &Result<TcpStream, DialError>, begins: bool) {
+        let beyond = |address: IpAddr| begins || is_public(address.to_canonical());
+        match connected {
+            Ok(stream) => {
+                if let Some(peer) = stream.peer_addr().ok().filter(|peer| beyond(peer.ip())) {
+                    self.link.note(Sign::ReachedAt(peer));
+                }
+            }
             // Somebody answered, if only to refuse.
-            Err(DialError::Refused) => return self.link().reached(None),
-            Err(error) if error.is_the_link_s() => self.link().missed(host, Instant::now()),
-            Err(_) => return,
-        };
-        if !places.is_empty() {
-            let one = race(&places, Duration::ZERO, TcpStream::connect);
-            let one = tokio::time::timeout(ASKED_FOR, one).await;
-            let one = one.map(|one| one.map_err(DialError::of_connect));
-            let answered = matches!(one, Ok(Ok(_) | Err(DialError::Refused)));
-            self.link().asked(answered, Instant::now());
+            Err(DialError::Refused) => match host {
+                Host::Address(address) if !beyond(*address) => {}
+                _ => self.link.note(Sign::Reached),
+            },
+            Err(error) => match host {
+                Host::Address(address) if !beyond(*address) => {}
+                _ => self.learn_of_failure(host, error),
+            },
         }
     }
 
-    fn link(&self) -> std::sync::MutexGuard<'_, Link> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    fn learn_of_failure(&self, host: &Host, error: &DialError) {
+        if error.is_the_link_s() {
+            self.link.note(Sign::missed(host));
+        }
     }
 }

@@ -32,6 +32,11 @@ impl Reach {
         Ok(())
     }
 
+    /// Is any network listed that is not public?
+    pub fn lists_any(&self) -> bool {
+        !self.allow_private.is_empty()
+    }
+
     fn is_listed(&self, address: IpAddr) -> bool {
         self.allow_private.iter().any(|network| network.contains(&address))
     }

@@ -27,6 +27,14 @@ impl Work<'_> {
                 None => "outside the window".to_owned(),
             });
         }
+        if !self.gate.is_open() {
+            return Some(match self.gate.opens_at() {
+                Some(at) => {
+                    format!("the link is back; others go first until {}", schedule.say(at, now))
+                }
+                None => "the link to the Internet is down".to_owned(),
+            });
+        }
         if let Some(reason) = self.hold.reason(now) {
             return Some(reason.to_owned());
         }
