@@ -332,6 +332,32 @@ async fn under_https_only_the_boxs_own_name_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_told_of_a_portal_hears_under_tls_that_it_is_free() {
+    let named = Named::new();
+    let mut config = named.config();
+    config.gateway.listen = vec!["127.0.0.1:0".parse().unwrap()];
+    let running = daemon::start(config).await.unwrap();
+    let (plain, secure) = (running.addresses[0], running.https_addresses[0]);
+    let client = tls::trusting(&named.authority.pem());
+    away(move || {
+        // RFC 8908 §4: in the clear it is led to the name, and told nothing.
+        let clear = support::http::get(plain, "/captive-portal", "");
+        assert_eq!(clear.status, 307, "{}", clear.head);
+        let opened = tls::connect(secure, NAME, &client).unwrap();
+        let page = tls::ask(opened, "GET", NAME, "/captive-portal", "");
+        assert_eq!(page.status, 200, "{}", page.head);
+        assert_eq!(page.field("content-type"), Some("application/captive+json"));
+        assert_eq!(page.field("cache-control"), Some("private"));
+        let said = page.json();
+        assert_eq!(said["captive"], false);
+        let portal = said["user-portal-url"].as_str().unwrap();
+        assert!(portal.starts_with(&format!("https://{NAME}")), "{portal}");
+    })
+    .await;
+    assert!(running.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_of_no_use_stop_the_start_and_say_why() {
     let named = Named::new();
     let (at, authority) = (named.folder.path(), &named.authority);
