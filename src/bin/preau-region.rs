@@ -4,6 +4,8 @@
 mod check_config;
 #[path = "../cli/exit.rs"]
 mod exit;
+#[path = "../cli/region_journal.rs"]
+mod journal;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -16,8 +18,8 @@ use clap::{Parser, Subcommand};
     version,
     arg_required_else_help = true,
     after_help = "Example:\n  preau-region check-config boxes/*/preau.toml\n\n\
-        Exit codes (sysexits.h): 0 all good, 64 wrong command line, 66 a file cannot be read,\n\
-        77 a file may not be read, 78 a file is wrong."
+        Exit codes (sysexits.h): 0 all good, 64 wrong command line, 65 wrong data, 66 a file cannot\n\
+        be read, 73 cannot create, 74 disk error, 77 a file may not be read, 78 a file is wrong."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -35,6 +37,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The account of connections that boxes keep, sealed to the region's key.
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +47,7 @@ fn main() -> ExitCode {
         Ok(Arguments { command: Command::CheckConfig { files, json } }) => {
             check_config::check(&files, json, preau::config::Config::load_alone).into()
         }
+        Ok(Arguments { command: Command::Journal(command) }) => journal::carry_out(command).into(),
         Err(error) => {
             // Nothing better can be done when the terminal is gone.
             let _ = error.print();

@@ -62,6 +62,7 @@ fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
         Outcome::Revoke { count } => json!({"revoked": count}),
         Outcome::Holdings { count } => json!({"count": count, "holdings": holdings}),
         Outcome::Filter(answer) => json!(answer),
+        Outcome::Journal(status) => json!({"journal": status}),
         Outcome::Reload(report) => json!(report),
     }
 }
@@ -79,6 +80,7 @@ fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
         }
         Outcome::Holdings { .. } => tables::holdings(holdings),
         Outcome::Filter(answer) => filtering::tell(answer),
+        Outcome::Journal(status) => tables::journal(status.as_ref()),
         Outcome::Reload(report) => tables::reload(report),
     }
 }

@@ -112,6 +112,9 @@ enum Command {
     Filter(filter::FilterCommand),
     /// Run a whole demo school on this machine: GAR, distributor, twelve manuals, a link to cut.
     Demo(demo::DemoArguments),
+    /// Look after the account of connections; `preau-region journal open` reads it, elsewhere.
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// Have the daemon read its settings again; a bad file leaves the old ones in force.
     Reload,
 }
@@ -124,6 +127,12 @@ enum StoreCommand {
     Rebuild,
     /// How full the store is.
     Usage,
+}
+
+#[derive(Debug, Subcommand)]
+enum JournalCommand {
+    /// What is kept, its room, its fingerprints, and what a person should see to.
+    Status,
 }
 
 #[derive(Debug, Subcommand)]
@@ -185,6 +194,7 @@ pub fn carry_out(arguments: Arguments) -> Exit {
         Command::Access(AccessCommand::Revoke(arguments)) => {
             Words::Revoke { what: arguments.what() }
         }
+        Command::Journal(JournalCommand::Status) => Words::Journal,
         Command::Reload => Words::Reload,
     };
     match socket(&common) {

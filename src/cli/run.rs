@@ -116,6 +116,8 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::Mirror(_)
         | DaemonError::Library(_) => Exit::Config,
         DaemonError::Control(_) => Exit::CannotCreate,
+        DaemonError::RegionKey(_) => Exit::Config,
+        DaemonError::Journal(_) => Exit::Io,
         DaemonError::Signals(_) | DaemonError::Tls(_) | DaemonError::Task(_) => Exit::Software,
     }
 }

@@ -8,6 +8,7 @@ use preau::{
         HoldingLine, HoldingState, Moving, ReloadReport, SourceLine, Status, SyncReport,
         VerifyReport,
     },
+    journal,
     store::Usage,
 };
 
@@ -53,6 +54,29 @@ pub fn status(status: &Status) {
     moving(&status.moving);
     if !status.waiting_for_restart.is_empty() {
         println!("  settings  wait for a restart: {}", status.waiting_for_restart.join(", "));
+    }
+}
+
+/// How the account of connections is.
+pub fn journal(status: Option<&journal::Status>) {
+    let Some(status) = status else {
+        return println!("no journal is kept: journal.region_key is not set");
+    };
+    println!("  kept      {} records since the daemon started, {} lost", status.kept, status.lost);
+    let oldest = status.oldest.map_or_else(|| "nothing yet".to_owned(), moment);
+    println!(
+        "  room      {} of {}, {} files, the oldest of {oldest}",
+        HumanBytes(status.bytes),
+        HumanBytes(status.most),
+        status.files
+    );
+    let clock = if status.doubt { "in doubt: records say so" } else { "synchronised" };
+    println!("  clock     {clock}");
+    for (log, name) in ["connections", "refusals"].into_iter().zip(&status.fingerprints) {
+        println!("  chain     {log} {name}");
+    }
+    if let Some(trouble) = &status.trouble {
+        println!("  TROUBLE   {trouble}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What types cannot say: bounds, pairs and names that must agree. Pure; looks at no file.
 
 mod gateway;
+mod journal;
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
@@ -46,6 +47,7 @@ pub(super) fn expectation(key: &str) -> &'static str {
         "direct" | "bypass" => {
             "a name, such as \"example.org\", or a network, such as \"10.0.0.0/8\""
         }
+        "region_key" => "the region's public key, such as `preau-region journal keygen` prints",
         "proxy" | "advertise" | "targets" => {
             "a host and a port, such as \"proxy.example.org:3128\""
         }
@@ -68,6 +70,7 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     check_store(config, &mut found);
     check_sources(config, &mut found);
     check_mirror(config, &mut found);
+    journal::check_journal(config, &mut found);
     gateway::check_gateway(config, &mut found);
     check_control(config, &mut found);
     faults.extend(filter::check(&config.filter));

@@ -7,6 +7,7 @@ mod check;
 pub mod filter;
 mod gateway;
 mod https;
+mod journal;
 mod link;
 mod place;
 mod reload;
@@ -26,6 +27,7 @@ pub use self::{
     filter::Filter,
     gateway::{CaptiveProbes, Gateway, HttpCache, Upstream},
     https::{Acme, Https},
+    journal::{Journal, RegionKey},
     link::Link,
     reload::{Change, changes},
     report::{ConfigError, Finding, Report, Severity},

@@ -9,7 +9,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Access, ByteRate, ByteSize, Filter, Gateway, Https, Link, Period, TimeWindow, Uai};
+use super::{
+    Access, ByteRate, ByteSize, Filter, Gateway, Https, Journal, Link, Period, TimeWindow, Uai,
+};
 
 /// Everything `preau.toml` says, checked. Times are the school's local time.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -44,6 +46,9 @@ pub struct Config {
     /// Who may go where on the Internet, and when.
     #[serde(default)]
     pub filter: Filter,
+    /// The account of connections that the law asks for.
+    #[serde(default)]
+    pub journal: Journal,
     /// The school's way to the Internet.
     #[serde(default)]
     pub gateway: Gateway,

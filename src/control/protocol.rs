@@ -9,6 +9,7 @@ use super::filtering::{FilterAnswer, FilterAsk};
 use crate::{
     access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
+    journal,
     mirror::{Failure, Finished, Progress, Transfer},
     net::link::State,
     store::Usage,
@@ -69,6 +70,8 @@ pub enum Command {
         /// What.
         ask: FilterAsk,
     },
+    /// How the account of connections is.
+    Journal,
     /// Read the configuration again.
     Reload,
 }
@@ -139,6 +142,8 @@ pub enum Outcome {
     },
     /// Of `Filter`.
     Filter(FilterAnswer),
+    /// Of `Journal`; nothing = none is kept.
+    Journal(Option<journal::Status>),
     /// Of `Reload`.
     Reload(ReloadReport),
 }

@@ -16,6 +16,7 @@ use crate::{
         },
         server::{Commands, Events},
     },
+    journal::Journal,
     store::StoreError,
 };
 
@@ -70,6 +71,9 @@ impl Commands for Desk {
             }
             Command::Filter { ask } => {
                 blocking(move || filtering::answer(&house, ask).map(Outcome::Filter)).await
+            }
+            Command::Journal => {
+                Ok(Outcome::Journal(self.house.journal.as_ref().map(Journal::status)))
             }
             Command::Reload => reload::reload(&house).await.map(Outcome::Reload),
         }

@@ -6,6 +6,7 @@ use crate::{
     control::socket::SocketError,
     filter::safe_search::BadEngines,
     gateway::{NoAccount, cache::updates::BadRules},
+    journal::{BookError, SealError},
     library::LibraryError,
     mirror::MirrorError,
     net::{acme::AcmeError, certificate::CertificateError, listen::ListenError},
@@ -42,6 +43,12 @@ pub enum DaemonError {
     /// The engines that search safely.
     #[error("gateway.search_engines is of no use: {0}")]
     Engines(#[from] BadEngines),
+    /// The account of connections.
+    #[error("the journal does not open: {0}")]
+    Journal(#[from] BookError),
+    /// The key that it is sealed to.
+    #[error("journal.region_key: {0}")]
+    RegionKey(#[from] SealError),
     /// The certificate.
     #[error("https.certificate and https.key are of no use: {0}")]
     Certificate(#[from] CertificateError),

@@ -9,7 +9,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{Semaphore, watch};
 
-use super::{DaemonError, filtering, presence, secure::Secure};
+use super::{DaemonError, filtering, journal, presence, secure::Secure};
 use crate::{
     access::Access,
     catalogue::Catalogue,
@@ -19,6 +19,7 @@ use crate::{
         self, Gateway, Home,
         cache::{self, Bounds, Cache, updates::Rules},
     },
+    journal::Journal,
     library::Library,
     mirror::{Clients, Mirror},
     net::{around::Around, link::Link},
@@ -43,6 +44,8 @@ pub(super) struct House {
     pub(super) filter: Filter,
     /// What the kernel knows of the devices.
     pub(super) around: Around,
+    /// The account of connections, if one is kept.
+    pub(super) journal: Option<Journal>,
     pub(super) gateway: Gateway,
     pub(super) link: Link,
     /// Its name and certificate, if it has a name.
@@ -84,6 +87,7 @@ impl House {
             mirror.progress(),
         )?;
         let filter = filtering::open(&config, store.clone())?;
+        let journal = journal::open(&config)?;
         let around = Around::default();
         presence::look(&around);
         let gateway = Gateway::new(gateway::Parts {
@@ -111,6 +115,7 @@ impl House {
             library,
             filter,
             around,
+            journal,
             gateway,
             link,
             secure,

@@ -8,6 +8,7 @@ mod error;
 mod filtering;
 mod holdings;
 mod house;
+mod journal;
 mod notice;
 mod presence;
 mod reload;

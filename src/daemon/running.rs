@@ -1,6 +1,6 @@
 //! A daemon at work: its tasks, and what may be asked of it from inside the process.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -22,6 +22,9 @@ use crate::{
         serve::{Handler, serve, serve_tls},
     },
 };
+
+/// The journal's last file is written within this.
+const LAST: Duration = Duration::from_secs(10);
 
 /// A box that serves. Dropped without `stop`, its tasks end with the runtime.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ impl Running {
 pub(super) struct Tasks {
     pub(super) tracker: TaskTracker,
     pub(super) token: CancellationToken,
+    /// What ends after all others: they still have something to say to it.
+    last: (TaskTracker, CancellationToken),
 }
 
 impl Tasks {
@@ -82,7 +87,12 @@ impl Tasks {
             control,
             socket_file,
         } = bound;
-        let tasks = Self { tracker: TaskTracker::new(), token: CancellationToken::new() };
+        let tasks = Self {
+            tracker: TaskTracker::new(),
+            token: CancellationToken::new(),
+            last: (TaskTracker::new(), CancellationToken::new()),
+        };
+        tasks.keep_journal(&house);
         let catalogue = house.catalogue.clone();
         tasks.supervised("catalogue", move |token| {
             let catalogue = catalogue.clone();
@@ -157,6 +167,16 @@ impl Tasks {
         Running { addresses, https_addresses, proxy_addresses, house, tasks, socket_file }
     }
 
+    fn keep_journal(&self, house: &House) {
+        let Some(journal) = house.journal.clone() else { return };
+        let (tracker, token) = &self.last;
+        let kept = supervise("journal", token.clone(), move |token| {
+            let journal = journal.clone();
+            async move { journal.run(token).await }
+        });
+        tracker.spawn(kept);
+    }
+
     /// Answers in the clear on each of these.
     fn lend(&self, on: Vec<TcpListener>, handler: &impl Handler, places: &Arc<Semaphore>) {
         for listener in on {
@@ -207,6 +227,11 @@ impl Tasks {
             let left = self.tracker.len();
             tracing::warn!(?limit, left, "not everything ended within network.drain: cut");
         }
-        ended
+        let (last, token) = self.last;
+        token.cancel();
+        last.close();
+        // What was carried is accounted for, however long the rest took.
+        let noted = tokio::time::timeout(LAST, last.wait()).await.is_ok();
+        ended && noted
     }
 }

@@ -133,7 +133,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Names what was tried on what; a full disk is told apart from a broken one.
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| {
             if source.kind() == io::ErrorKind::StorageFull
