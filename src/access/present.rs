@@ -251,6 +251,14 @@ impl Access {
         self.inner.present.at(address, now)
     }
 
+    /// The public name of the session of whoever is signed in there; it gives no right.
+    pub fn session_at(&self, address: IpAddr, now: Timestamp) -> Option<Arc<str>> {
+        let present = &self.inner.present;
+        let people = present.people.load();
+        let one = people.get(&address.to_canonical())?;
+        one.here(now, present.idle).map(|_| Arc::from(one.session.as_str()))
+    }
+
     /// Changes when who is at this address may have: sometimes also when they have not.
     pub fn changes_at(&self, address: IpAddr) -> watch::Receiver<()> {
         let part = self.inner.present.part(address);

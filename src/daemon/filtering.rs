@@ -56,7 +56,7 @@ pub(super) fn judge(filter: Filter, access: Access, around: Around, engines: Eng
     let judge = Judge::new(move |who, asked, path, now| {
         let target = Target { host: &asked.host, port: asked.port, path };
         let (seen, here) = (around.seen(), access.role_at(who.address, now));
-        let role = here.map(|here| here.role);
+        let (role, address) = (here.map(|here| here.role), who.address);
         let who = Who { address: who.address, interface: seen.interface(who.address), role };
         let judged = filter.judge(&who, &target, now);
         let denied = judged.denied.map(|reason| Denial {
@@ -68,7 +68,9 @@ pub(super) fn judge(filter: Filter, access: Access, around: Around, engines: Eng
         });
         let until = judged.until.into_iter().chain(here.map(|here| here.until)).min();
         let instead = engines.instead(&asked.host, path, judged.safe_search).cloned();
-        Ruling { denied, until, instead, ceiling: judged.ceiling }
+        let session = here.and_then(|_| access.session_at(address, now));
+        let profile = judged.profile.filter(|name| !name.is_empty());
+        Ruling { denied, until, instead, ceiling: judged.ceiling, profile, session }
     });
     judge.hearing(move |device| told.changes_at(device))
 }

@@ -90,7 +90,7 @@ impl House {
         let journal = journal::open(&config)?;
         let around = Around::default();
         presence::look(&around);
-        let gateway = Gateway::new(gateway::Parts {
+        let parts = gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),
             // The library, above, would not have opened without it.
@@ -106,7 +106,8 @@ impl House {
             account: gateway::Account::read(&config.gateway)?,
             cache: http_cache(&config)?,
             reviews: Some(filter.reviews().clone()),
-        });
+        };
+        let gateway = Gateway::keeping(parts, journal.clone());
         Ok(Self {
             store,
             catalogue,

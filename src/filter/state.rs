@@ -56,6 +56,8 @@ pub struct Judged {
     pub safe_search: SafeSearch,
     /// What the devices of its profile may take of the link together, if that has a limit.
     pub ceiling: Option<Arc<Ceiling>>,
+    /// By whose rules; empty = the policy has no profile.
+    pub profile: Option<Arc<str>>,
     /// Why not, when it may not.
     pub denied: Option<Box<Reason>>,
 }
@@ -67,6 +69,7 @@ impl Judged {
             until: verdict.until,
             safe_search: verdict.safe_search,
             ceiling: verdict.ceiling.cloned(),
+            profile: verdict.name.cloned(),
             denied: (!verdict.allowed).then(|| Box::new(verdict.reason())),
         }
     }

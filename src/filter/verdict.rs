@@ -92,6 +92,8 @@ pub struct Verdict<'a> {
     pub why: Why,
     /// By whose rules; empty = the policy has no profile.
     pub profile: &'a str,
+    /// The same, for whoever keeps it.
+    pub name: Option<&'a Arc<str>>,
     /// What search engines are asked to leave out for this profile.
     pub safe_search: SafeSearch,
     /// What the profile's devices may take of the link, if that has a limit.

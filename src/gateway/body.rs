@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,6 +18,7 @@ use super::{
     clock::Clock,
     fairness::{Meter, Paced},
     fields,
+    noted::Note,
     pool::Lease,
 };
 
@@ -42,6 +43,8 @@ struct Streamed {
     lease: Option<Lease>,
     /// Of an answer: whose turns it takes, when devices share the link.
     paced: Option<Paced>,
+    /// Of a request: where its bytes are counted.
+    note: Note,
     ended: bool,
 }
 
@@ -49,7 +52,12 @@ type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A device's body, given to the origin. With `wanted` it is kept back until that is cancelled, for
 /// a second at most: who sent `Expect: 100-continue` hears from the origin first.
-pub fn of_device(inner: Incoming, clock: Arc<Clock>, wanted: Option<CancellationToken>) -> Carried {
+pub fn of_device(
+    inner: Incoming,
+    clock: Arc<Clock>,
+    wanted: Option<CancellationToken>,
+    note: Note,
+) -> Carried {
     if http_body::Body::is_end_stream(&inner) {
         return Carried::empty();
     }
@@ -58,15 +66,16 @@ pub fn of_device(inner: Incoming, clock: Arc<Clock>, wanted: Option<Cancellation
             let _ = tokio::time::timeout(LONGEST_HOLD, wanted.cancelled()).await;
         })
     });
-    let (lease, paced) = (None, None);
-    Carried::new(Streamed { inner, stalled: None, held, clock, lease, paced, ended: false })
+    let (lease, paced, ended) = (None, None, false);
+    Carried::new(Streamed { inner, stalled: None, held, clock, lease, paced, note, ended })
 }
 
 /// An origin's body, given to a device; the connection is free again when it is over.
 pub fn of_origin(inner: Incoming, lease: Lease, meter: Option<Meter>) -> Carried {
     let (clock, lease) = (Arc::new(Clock::default()), Some(lease));
     let (held, paced) = (None, meter.map(Paced::new));
-    Carried::new(Streamed { inner, stalled: None, held, clock, lease, paced, ended: false })
+    let (note, ended) = (Note::default(), false);
+    Carried::new(Streamed { inner, stalled: None, held, clock, lease, paced, note, ended })
 }
 
 type FrameResult = Option<Result<Frame<Bytes>, BodyError>>;
@@ -92,6 +101,10 @@ impl http_body::Body for Streamed {
         this.stalled = None;
         this.clock.touch();
         this.ended |= frame.is_none();
+        if let (Some(counts), Some(Ok(frame))) = (this.note.counts(), &frame) {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            counts.up.fetch_add(bytes as u64, Relaxed);
+        }
         if let (Some(paced), Some(Ok(frame))) = (&mut this.paced, &frame)
             && let Some(data) = frame.data_ref()
         {

@@ -15,11 +15,12 @@ use super::{
     clock::Clock,
     dial::{DialError, Dialled},
     judged::{Ruling, Who},
+    noted::Note,
     refusal::Why,
     serve::{Seat, device_end},
     tunnel::{self, End},
 };
-use crate::{filter::host::Host, net::body::Body};
+use crate::{filter::host::Host, journal::Verdict, net::body::Body};
 
 /// See [`Ruling::instead`].
 type Instead = Option<Arc<Host>>;
@@ -38,8 +39,10 @@ pub async fn answer(
     token: CancellationToken,
 ) -> Response<Body> {
     let shared = &gateway.shared;
-    let opened = match Asked::tunnel(request.uri()) {
-        Ok(asked) => match open(shared, &request, &asked, &seat).await {
+    let asked = Asked::tunnel(request.uri());
+    let note = shared.note(&seat, asked.as_ref().ok());
+    let opened = match asked {
+        Ok(asked) => match open(shared, &request, &asked, (&seat, &note)).await {
             Ok((dialled, instead)) => Ok((asked, dialled, instead)),
             Err(why) => Err((Some(asked), why)),
         },
@@ -52,11 +55,12 @@ pub async fn answer(
                 let origin = End { stream: dialled.stream, early: dialled.early };
                 let device = device_end(switched).await?;
                 let place = (&asked, instead.as_ref());
-                carry(&gateway.shared, place, &seat, &token, device, origin).await
+                carry(&gateway.shared, place, (&seat, &note), &token, device, origin).await
             });
             Response::new(Body::Empty)
         }
         Err((asked, why)) => {
+            note.refused(&why);
             shared.pages.refusal(&shared.home, request.headers(), asked.as_ref(), &seat, &why)
         }
     }
@@ -67,7 +71,7 @@ async fn open(
     shared: &Shared,
     request: &Request<Incoming>,
     asked: &Asked,
-    seat: &Seat,
+    (seat, note): (&Seat, &Note),
 ) -> Result<(Dialled, Instead), Why> {
     if shared.pseudonym.is_in(request.headers()) {
         return Err(Why::Loop);
@@ -79,11 +83,13 @@ async fn open(
         return Err(Why::Port(asked.port));
     }
     let ruling = ruled(shared, asked, None, seat);
+    note.judged(&ruling);
     if let Some(denial) = ruling.denied {
         return Err(Why::Denied(denial));
     }
     let via = shared.pseudonym.via(request.version());
     let dialled = shared.origins.dialer.for_tunnel(&ruling.place(asked), &via).await?;
+    note.leads_to(shared.origins.dialer.leads(asked, &dialled.stream));
     Ok((dialled, ruling.instead))
 }
 
@@ -109,7 +115,7 @@ pub async fn at_home(asked: &Asked, seat: &Seat) -> Result<Dialled, DialError> {
 pub async fn carry(
     shared: &Shared,
     place: (&Asked, Option<&Arc<Host>>),
-    seat: &Seat,
+    (seat, note): (&Seat, &Note),
     token: &CancellationToken,
     device: End,
     origin: End,
@@ -117,7 +123,7 @@ pub async fn carry(
     let clock = Clock::default();
     let stop = async {
         tokio::select! {
-            () = until_denied(shared, place, seat) => {}
+            () = until_denied(shared, place, seat) => note.ends(Verdict::Cut),
             () = async {
                 token.cancelled().await;
                 clock.touch();
@@ -129,6 +135,7 @@ pub async fn carry(
     let way = tunnel::Way {
         pipes: &shared.pipes,
         clock: &clock,
+        counts: note.counts(),
         idle: shared.config.idle_timeout.0,
         meter: shared.meter(seat).filter(|_| !at_home),
     };

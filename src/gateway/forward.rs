@@ -16,6 +16,7 @@ use super::{
     connect::ruled,
     fields::{self, Wishes},
     judged::Ruling,
+    noted::Note,
     origins::Outgoing,
     outage,
     refusal::Why,
@@ -39,16 +40,24 @@ pub async fn answer(
     {
         return answer;
     }
+    let note = shared.note(&seat, asked.as_ref().ok());
     let answered = match &asked {
         Err(bad) => Err(Why::Target(*bad)),
-        Ok(asked) => match admit(shared, &request, asked, &seat) {
+        Ok(asked) => match admit(shared, &request, asked, (&seat, &note)) {
             Err(why) => Err(why),
-            Ok(ruling) => carry_on(gateway, request, (asked, ruling), (&heard, &seat), token).await,
+            Ok(ruling) => {
+                let from = (&heard, &seat, &note);
+                carry_on(gateway, request, (asked, ruling), from, token).await
+            }
         },
     };
-    answered.unwrap_or_else(|why| {
+    let mut answered = answered.unwrap_or_else(|why| {
+        note.refused(&why);
         shared.pages.refusal(&shared.home, &heard, asked.as_ref().ok(), &seat, &why)
-    })
+    });
+    // What the device takes of it is counted where it leaves.
+    answered.extensions_mut().insert(note);
+    answered
 }
 
 /// A request that names no place.
@@ -58,7 +67,9 @@ pub fn refuse(
     seat: &Seat,
     bad: BadTarget,
 ) -> Response<Body> {
-    shared.pages.refusal(&shared.home, request.headers(), None, seat, &Why::Target(bad))
+    let why = Why::Target(bad);
+    shared.note(seat, None).refused(&why);
+    shared.pages.refusal(&shared.home, request.headers(), None, seat, &why)
 }
 
 /// Seen before? Of a kind that goes through? May it?
@@ -66,7 +77,7 @@ fn admit(
     shared: &Shared,
     request: &Request<Incoming>,
     asked: &Asked,
-    seat: &Seat,
+    (seat, note): (&Seat, &Note),
 ) -> Result<Ruling, Why> {
     if shared.pseudonym.is_in(request.headers()) {
         return Err(Why::Loop);
@@ -83,6 +94,7 @@ fn admit(
     }
     let path = request.uri().path_and_query().map(http::uri::PathAndQuery::as_str);
     let mut ruling = ruled(shared, asked, path, seat);
+    note.judged(&ruling);
     match ruling.denied.take() {
         Some(denial) => Err(Why::Denied(denial)),
         None => Ok(ruling),
@@ -93,7 +105,7 @@ async fn carry_on(
     gateway: &Gateway,
     mut request: Request<Incoming>,
     (asked, ruling): (&Asked, Ruling),
-    (heard, seat): (&HeaderMap, &Arc<Seat>),
+    (heard, seat, note): (&HeaderMap, &Arc<Seat>, &Note),
     token: CancellationToken,
 ) -> Result<Response<Body>, Why> {
     let shared = &gateway.shared;
@@ -112,7 +124,7 @@ async fn carry_on(
     let pseudonym = &shared.pseudonym;
     fields::of_request(request.headers_mut(), asked, wishes, version, pseudonym);
     if wishes.websocket {
-        return upgrade::answer(gateway, request, (asked, ruling), seat, token).await;
+        return upgrade::answer(gateway, request, (asked, ruling), (seat, note), token).await;
     }
     let (parts, incoming) = request.into_parts();
     let clock = Arc::new(Clock::default());
@@ -127,7 +139,7 @@ async fn carry_on(
         });
         wanted
     });
-    let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted));
+    let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted, note.clone()));
     let (asked, instead, meter) = (asked.clone(), ruling.instead, shared.meter(seat));
     let outgoing = Outgoing { asked, instead, request, clock, meter };
     if at_home {

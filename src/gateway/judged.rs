@@ -30,6 +30,10 @@ pub struct Ruling {
     pub instead: Option<Arc<Host>>,
     /// What who asks may take of the link, together with all who are judged alike.
     pub ceiling: Option<Arc<Ceiling>>,
+    /// By whose rules.
+    pub profile: Option<Arc<str>>,
+    /// The session of whoever is signed in at the device, by a name that gives no right.
+    pub session: Option<Arc<str>>,
 }
 
 impl Ruling {

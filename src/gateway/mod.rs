@@ -20,6 +20,7 @@ pub mod guard;
 mod home;
 mod judged;
 mod link;
+mod noted;
 mod origins;
 mod outage;
 mod own_pages;
@@ -56,6 +57,7 @@ use self::{
     dial::Dialer,
     fairness::{Fairness, Meter},
     fields::Pseudonym,
+    noted::Note,
     origins::Origins,
     pac::Pac,
     refusal::Pages,
@@ -65,6 +67,7 @@ use self::{
 use crate::{
     config,
     filter::reviews::Reviews,
+    journal::Journal,
     net::{
         body::Body,
         guests::Guests,
@@ -95,6 +98,8 @@ struct Shared {
     recent: Recent,
     asking: Asking,
     cache: Option<Cache>,
+    /// Nothing: no account is kept.
+    journal: Option<Journal>,
     fairness: Fairness,
     guests: Guests,
     /// Devices' connections that may still come.
@@ -127,6 +132,12 @@ pub struct Parts {
 }
 
 impl Shared {
+    /// A line of the account, when one is kept and the place is not the box itself.
+    fn note(&self, seat: &Seat, asked: Option<&Asked>) -> Note {
+        let at_home = asked.is_some_and(|asked| self.home.is(asked, seat.local));
+        if at_home { Note::default() } else { Note::begin(self.journal.as_ref(), seat, asked) }
+    }
+
     /// What counts for a device, when devices share the link or it is under a ceiling.
     fn meter(&self, seat: &Seat) -> Option<Meter> {
         self.fairness.meter(seat.device, seat.ceiling.clone())
@@ -136,6 +147,11 @@ impl Shared {
 impl Gateway {
     /// Wires it; nothing listens yet.
     pub fn new(parts: Parts) -> Self {
+        Self::keeping(parts, None)
+    }
+
+    /// The same, with an account of what it carries and refuses.
+    pub fn keeping(parts: Parts, journal: Option<Journal>) -> Self {
         let Parts { config, home, zone, judge, link, resolver, account, cache, reviews } = parts;
         let (tracker, pseudonym) = (TaskTracker::new(), Pseudonym::new());
         let resolver = resolver.unwrap_or_else(dial::system);
@@ -151,6 +167,7 @@ impl Gateway {
             recent: Recent::default(),
             asking: Asking::new(reviews),
             cache,
+            journal,
             fairness: Fairness::new(config.downlink, config.reserve),
             config,
             home,

@@ -25,7 +25,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Gateway, fairness::Held, guard::Guarded, transparent::tls, tunnel::End};
+use super::{
+    Gateway,
+    fairness::Held,
+    guard::Guarded,
+    noted::{Counted, Note},
+    transparent::tls,
+    tunnel::End,
+};
 use crate::filter::Ceiling;
 use crate::net::{
     accept,
@@ -67,6 +74,8 @@ pub enum Door {
 pub struct Seat {
     /// The device; IPv4 through an IPv6 socket is given as IPv4.
     pub device: IpAddr,
+    /// The port it spoke from; 0 where that is not known.
+    pub port: u16,
     /// The box's address at which it came; where it was taken on its way, the one nearest to it.
     pub local: IpAddr,
     /// Where it was going, when it was taken on its way.
@@ -85,7 +94,8 @@ impl Seat {
         let place = shared.places.clone().try_acquire_owned().ok()?;
         let local = own_address_toward(device).unwrap_or(device).to_canonical();
         let (device, original, ceiling) = (device.to_canonical(), None, Arc::default());
-        Some(Arc::new(Self { device, local, original, ceiling, _guest: guest, _place: place }))
+        let seat = Self { device, port: 0, local, original, ceiling, _guest: guest, _place: place };
+        Some(Arc::new(seat))
     }
 
     /// It is under this ceiling from now on, or under none.
@@ -104,7 +114,7 @@ pub async fn accept(gateway: Gateway, listener: TcpListener, door: Door, token: 
     let local = listener.local_addr().ok().filter(|local| !local.ip().is_unspecified());
     let door = Doorway { door, local };
     let take = |stream, peer: SocketAddr, place| {
-        seated(&gateway, stream, (peer.ip(), &door), place, &token);
+        seated(&gateway, stream, (peer, &door), place, &token);
     };
     accept::each(&listener, &gateway.shared.places, &token, take).await;
 }
@@ -119,11 +129,11 @@ struct Doorway {
 fn seated(
     gateway: &Gateway,
     stream: TcpStream,
-    (device, doorway): (IpAddr, &Doorway),
+    (peer, doorway): (SocketAddr, &Doorway),
     place: OwnedSemaphorePermit,
     token: &CancellationToken,
 ) {
-    let shared = &gateway.shared;
+    let (shared, device) = (&gateway.shared, peer.ip());
     let Some(guest) = shared.guests.admit(device, shared.places.available_permits()) else {
         return tracing::debug!(%device, "holds as many connections as one device may");
     };
@@ -139,6 +149,7 @@ fn seated(
     };
     let seat = Arc::new(Seat {
         device: device.to_canonical(),
+        port: peer.port(),
         local: local.to_canonical(),
         original,
         ceiling: Arc::default(),
@@ -170,7 +181,9 @@ async fn connection(
         async move {
             let answering = AssertUnwindSafe(gateway.answer(request, seat, token));
             let answered = answering.catch_unwind().await.unwrap_or_else(|_| panicked());
-            Ok::<_, Infallible>(answered.map(|body| Frames::new(body, way)))
+            let note = answered.extensions().get::<Note>().cloned().unwrap_or_default();
+            let counted = |body| Counted { body: Frames::new(body, way), note };
+            Ok::<_, Infallible>(answered.map(counted))
         }
     });
     let connection = http1::Builder::new()

@@ -16,6 +16,7 @@ use super::{
     connect::carry,
     fields,
     judged::Ruling,
+    noted::Note,
     origins::{FetchError, origin_form, shake},
     pool::Lease,
     refusal::Why,
@@ -28,13 +29,14 @@ pub async fn answer(
     gateway: &Gateway,
     mut request: Request<Incoming>,
     (asked, ruling): (&Asked, Ruling),
-    seat: &Arc<Seat>,
+    (seat, note): (&Arc<Seat>, &Note),
     token: CancellationToken,
 ) -> Result<Response<Body>, Why> {
     let shared = &gateway.shared;
     let via = shared.pseudonym.via(request.version());
     // Many a proxy drops what it does not know: past another one, the way is a tunnel.
     let dialled = shared.origins.dialer.for_tunnel(&ruling.place(asked), &via).await?;
+    note.leads_to(shared.origins.dialer.leads(asked, &dialled.stream));
     if !dialled.early.is_empty() {
         return Err(Why::Broken);
     }
@@ -57,6 +59,7 @@ pub async fn answer(
     fields::of_answer(switching.headers_mut(), Version::HTTP_11, &shared.pseudonym);
     fields::to_websocket(switching.headers_mut());
     let (gateway, asked, seat) = (gateway.clone(), asked.clone(), seat.clone());
+    let note = note.clone();
     shared.tracker.spawn(async move {
         let upgraded = hyper::upgrade::on(answered).await.map_err(std::io::Error::other)?;
         let parts = upgraded
@@ -65,7 +68,7 @@ pub async fn answer(
         let origin = End { stream: parts.io.into_inner(), early: parts.read_buf };
         let device = device_end(device).await?;
         let place = (&asked, ruling.instead.as_ref());
-        carry(&gateway.shared, place, &seat, &token, device, origin).await
+        carry(&gateway.shared, place, (&seat, &note), &token, device, origin).await
     });
     Ok(switching)
 }

@@ -20,6 +20,7 @@ use preau::{
     config,
     filter::{Filter, reviews::Reviews},
     gateway::{Account, Door, Gateway, Home, Judge, Parts, Resolver, cache::Cache},
+    journal::Journal,
     net::{link::Link, listen},
     store::{Store, StoreOptions},
 };
@@ -85,11 +86,23 @@ impl Proxy {
         Self::of(Parts { config, home, zone, judge, link, resolver, account, cache, reviews })
     }
 
+    /// By this judge, with an account.
+    pub fn accounting(config: config::Gateway, judge: Judge, journal: Journal) -> Self {
+        let (home, zone, link) = (Home::default(), TimeZone::UTC, Link::default());
+        let (resolver, account, cache, reviews) = (None, None, None, None);
+        let parts = Parts { config, home, zone, judge, link, resolver, account, cache, reviews };
+        Self::keeping(parts, Some(journal))
+    }
+
     pub fn of(parts: Parts) -> Self {
+        Self::keeping(parts, None)
+    }
+
+    fn keeping(parts: Parts, journal: Option<Journal>) -> Self {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(2).enable_all().build().unwrap();
         let link = parts.link.clone();
-        let gateway = Gateway::new(parts);
+        let gateway = Gateway::keeping(parts, journal);
         let token = CancellationToken::new();
         let listener = {
             let _entered = runtime.enter();

@@ -58,6 +58,7 @@ impl Policy {
             profile: &profile.name,
             safe_search: profile.safe_search,
             ceiling: compiled.ceiling.as_ref(),
+            name: Some(&compiled.name),
             ..nothing_said()
         };
         if self.is_own(target.host) {
@@ -163,6 +164,7 @@ fn nothing_said<'a>() -> Verdict<'a> {
         profile: "",
         safe_search: crate::config::filter::SafeSearch::Off,
         ceiling: None,
+        name: None,
         rule: None,
         origin: None,
         category: None,

@@ -61,6 +61,8 @@ struct CompiledProfile {
     rooms: Rooms,
     rules: ProfileRules,
     ceiling: Option<Arc<Ceiling>>,
+    /// Its name, handed out without a copy.
+    name: Arc<str>,
 }
 
 /// An exam.
@@ -141,6 +143,7 @@ impl Policy {
                 let profile = profile.name.as_str().into();
                 Arc::new(Ceiling { profile, most })
             }),
+            name: profile.name.as_str().into(),
         });
         let profiles: Vec<_> = profiles.chain(nobody(policy, &rules)).collect();
         let timetable = Timetable::of(policy, zone);
@@ -210,6 +213,7 @@ fn nobody(policy: &Merged, rules: &[CompiledRule]) -> Option<CompiledProfile> {
         rooms: Rooms::default(),
         rules: ProfileRules::of(0, rules, policy.periods.len()),
         ceiling: None,
+        name: "".into(),
     })
 }
 

@@ -198,6 +198,13 @@ impl Dialer {
         self.for_tunnel(asked, via).await
     }
 
+    /// Where a connection for this place leads: nothing when another proxy leads on.
+    pub fn leads(&self, asked: &Asked, stream: &TcpStream) -> Option<IpAddr> {
+        let direct = self.hop(asked) == Hop::Origin;
+        let peer = direct.then(|| stream.peer_addr().ok()).flatten();
+        peer.map(|peer| peer.ip().to_canonical())
+    }
+
     /// An address written out is checked here even where another proxy dials it.
     fn refuse_literal(&self, asked: &Asked) -> Result<(), DialError> {
         match asked.host {

@@ -18,9 +18,11 @@ use crate::gateway::{
     connect::{carry, ruled},
     dial::{DialError, Dialled},
     judged::Ruling,
+    noted::Note,
     serve::Seat,
     tunnel::End,
 };
+use crate::journal::Verdict;
 
 /// A client says its hello within this.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,6 +49,16 @@ enum Refused {
 }
 
 impl Refused {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Denied => Verdict::Denied,
+            Self::Dial(DialError::Prohibited(_)) | Self::Hello(_) | Self::Nameless => {
+                Verdict::Refused
+            }
+            Self::Silent(_) | Self::Dial(_) => Verdict::Failed,
+        }
+    }
+
     fn alert(&self) -> Option<Alert> {
         match self {
             Self::Hello(bad) => bad.alert(),
@@ -68,19 +80,24 @@ pub async fn connection(
     token: CancellationToken,
 ) {
     let shared = &gateway.shared;
-    let opened = token.run_until_cancelled(open(shared, &mut device, original, &seat)).await;
+    let note = shared.note(&seat, Some(&Asked::at(original)));
+    let opening = open(shared, &mut device, original, (&seat, &note));
+    let opened = token.run_until_cancelled(opening).await;
     match opened {
         None => {}
         Some(Ok((asked, ruling, early, dialled))) => {
             let device = End { stream: device, early };
             let origin = End { stream: dialled.stream, early: dialled.early };
             let place = (&asked, ruling.instead.as_ref());
-            let carried = carry(shared, place, &seat, &token, device, origin).await;
+            let carried = carry(shared, place, (&seat, &note), &token, device, origin).await;
             if let Err(error) = carried {
                 tracing::debug!(%error, %asked, "a connection taken on its way ended early");
             }
         }
         Some(Err(refused)) => {
+            note.ends(refused.verdict());
+            // Its moment is this, not that at which the device has read the alert.
+            drop(note);
             tracing::debug!(%refused, device = %seat.device, %original, "not carried");
             if let Some(alert) = refused.alert() {
                 let telling = async {
@@ -100,7 +117,7 @@ async fn open(
     shared: &Shared,
     device: &mut TcpStream,
     original: SocketAddr,
-    seat: &Seat,
+    (seat, note): (&Seat, &Note),
 ) -> Result<(Asked, Ruling, Bytes, Dialled), Refused> {
     let (name, early) = hello(device).await?;
     // The hello's reader took it for a name already.
@@ -110,8 +127,11 @@ async fn open(
         None if shared.config.transparent.nameless => Asked::at(original),
         None => return Err(Refused::Nameless),
     };
+    note.asks(&asked);
     let ruling = ruled(shared, &asked, None, seat);
-    if ruling.denied.is_some() {
+    note.judged(&ruling);
+    if let Some(denial) = &ruling.denied {
+        note.denied(denial);
         return Err(Refused::Denied);
     }
     let via = shared.pseudonym.via(http::Version::HTTP_11);
@@ -121,6 +141,7 @@ async fn open(
     } else {
         dialer.for_splice(&asked, original.ip(), &via).await?
     };
+    note.leads_to(dialer.leads(&asked, &dialled.stream));
     Ok((asked, ruling, early, dialled))
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::net::TcpStream;
 
-use crate::gateway::clock::Clock;
+use super::Mark;
 
 const BUFFER_BYTES: usize = 16 * 1024;
 
@@ -14,7 +14,7 @@ pub async fn while_ready(
     from: &TcpStream,
     to: &TcpStream,
     most: usize,
-    clock: &Clock,
+    mark: &Mark<'_>,
 ) -> io::Result<(usize, bool)> {
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut moved = 0;
@@ -25,7 +25,8 @@ pub async fn while_ready(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((moved, true)),
             Err(error) => return Err(error),
         };
-        moved += rest.len();
+        let read = rest.len();
+        moved += read;
         while !rest.is_empty() {
             match to.try_write(rest) {
                 Ok(written) => rest = &rest[written..],
@@ -33,7 +34,7 @@ pub async fn while_ready(
                 Err(error) => return Err(error),
             }
         }
-        clock.touch();
+        mark.moved(read);
     }
     // A pipe may be free by now.
     tokio::task::yield_now().await;

@@ -8,7 +8,14 @@ mod copied;
 mod pipes;
 mod spliced;
 
-use std::{future::Future, io, net::Shutdown, pin::pin, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::Shutdown,
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use socket2::SockRef;
@@ -18,6 +25,7 @@ pub use self::pipes::Pipes;
 use super::{
     clock::Clock,
     fairness::{Meter, Turn},
+    noted::Counts,
 };
 
 /// Bytes after which a busy direction lets others run.
@@ -39,6 +47,8 @@ pub struct Way<'a> {
     pub pipes: &'a Pipes,
     /// Touched at each movement.
     pub clock: &'a Clock,
+    /// Bytes that passed, when somebody wants to know.
+    pub counts: Option<&'a Counts>,
     /// Longest time without one.
     pub idle: Duration,
     /// Counts what the device takes, when devices share the link.
@@ -55,8 +65,13 @@ pub async fn join(
 ) -> io::Result<()> {
     let both = async {
         tokio::try_join!(
-            one_way(device, &origin.stream, way, None),
-            one_way(origin, &device.stream, way, way.meter.as_ref()),
+            one_way(device, &origin.stream, way, (None, way.counts.map(|counts| &counts.up))),
+            one_way(
+                origin,
+                &device.stream,
+                way,
+                (way.meter.as_ref(), way.counts.map(|counts| &counts.down))
+            ),
         )
     };
     let (both, quiet, stop) = (pin!(both), pin!(way.clock.quiet_for(way.idle)), pin!(stop));
@@ -67,17 +82,37 @@ pub async fn join(
     }
 }
 
+/// Where a movement is marked.
+struct Mark<'a> {
+    clock: &'a Clock,
+    count: Option<&'a AtomicU64>,
+}
+
+impl Mark<'_> {
+    /// So many bytes reached the other end.
+    fn moved(&self, bytes: usize) {
+        self.clock.touch();
+        if let Some(count) = self.count {
+            count.fetch_add(bytes as u64, Relaxed);
+        }
+    }
+}
+
 async fn one_way(
     from: &End,
     to: &TcpStream,
     way: &Way<'_>,
-    meter: Option<&Meter>,
+    (meter, count): (Option<&Meter>, Option<&AtomicU64>),
 ) -> io::Result<()> {
+    let mark = Mark { clock: way.clock, count };
     let mut early = &from.early[..];
     while !early.is_empty() {
         to.writable().await?;
         match to.try_write(early) {
-            Ok(written) => early = &early[written..],
+            Ok(written) => {
+                mark.moved(written);
+                early = &early[written..];
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
@@ -90,8 +125,8 @@ async fn one_way(
         };
         let most = turn.as_ref().map_or(FAIR_BYTES, Turn::bytes);
         let (moved, more) = match way.pipes.take() {
-            Some(pipe) => spliced::while_ready(&from.stream, to, pipe, most, way.clock).await?,
-            None => copied::while_ready(&from.stream, to, most, way.clock).await?,
+            Some(pipe) => spliced::while_ready(&from.stream, to, pipe, most, &mark).await?,
+            None => copied::while_ready(&from.stream, to, most, &mark).await?,
         };
         if let Some(turn) = turn {
             turn.took(moved);

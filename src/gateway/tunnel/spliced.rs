@@ -8,8 +8,10 @@ use rustix::{
 };
 use tokio::{io::Interest, net::TcpStream};
 
-use super::pipes::{PIPE_BYTES, Pipe};
-use crate::gateway::clock::Clock;
+use super::{
+    Mark,
+    pipes::{PIPE_BYTES, Pipe},
+};
 
 const FLAGS: SpliceFlags = SpliceFlags::NONBLOCK.union(SpliceFlags::MOVE);
 
@@ -20,16 +22,17 @@ pub async fn while_ready(
     to: &TcpStream,
     mut pipe: Pipe,
     most: usize,
-    clock: &Clock,
+    mark: &Mark<'_>,
 ) -> io::Result<(usize, bool)> {
     let mut moved = 0;
     loop {
-        match fill(from, &mut pipe, most - moved) {
+        let filled = match fill(from, &mut pipe, most - moved) {
             Ok(0) => return Ok((moved, false)),
-            Ok(filled) => moved += filled,
+            Ok(filled) => filled,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((moved, true)),
             Err(error) => return Err(error),
-        }
+        };
+        moved += filled;
         while pipe.holds > 0 {
             match drain(to, &mut pipe) {
                 Ok(_) => {}
@@ -37,7 +40,7 @@ pub async fn while_ready(
                 Err(error) => return Err(error),
             }
         }
-        clock.touch();
+        mark.moved(filled);
         if moved >= most {
             drop(pipe);
             tokio::task::yield_now().await;
