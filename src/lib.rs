@@ -12,6 +12,7 @@ pub mod publication; // open it:   EPUB, PDF, HTML/SCORM zip -> manifest and res
 pub mod access; // know who:  CAS, OpenID Connect, sessions, device passes, rights
 pub mod library; // lend it:   portal, reader, search, OPDS out
 pub mod filter; // judge it:  lists, policy, timetable -> Verdict
+pub mod dns; // name it:   the school's resolver: verdicts by name, cache, the box's own names
 pub mod journal; // account: one record a connection, sealed to the region's key
 pub mod gateway; // carry it:  the proxy and its cache: requests, tunnels, refusals, PAC
 pub mod control; // say it:    the control socket's words, client and server

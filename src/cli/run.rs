@@ -109,6 +109,7 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::Account(_)
         | DaemonError::CacheRules(_)
         | DaemonError::Engines(_)
+        | DaemonError::Resolvers(_)
         | DaemonError::Certificate(_)
         | DaemonError::Acme(_)
         | DaemonError::NoHttpsSocket

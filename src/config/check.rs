@@ -1,5 +1,6 @@
 //! What types cannot say: bounds, pairs and names that must agree. Pure; looks at no file.
 
+mod dns;
 mod gateway;
 mod journal;
 
@@ -40,11 +41,12 @@ const RESERVED_SOURCE_NAME: &str = "import";
 /// What a key of this name takes, for errors of other people's parsers that do not say it.
 pub(super) fn expectation(key: &str) -> &'static str {
     match leaf(key) {
-        "networks" => "a network, such as \"10.1.0.0/16\" or \"fd00:1::/64\"",
+        "allow" | "networks" => "a network, such as \"10.1.0.0/16\" or \"fd00:1::/64\"",
         "from" | "to" => "a date and time, such as \"2027-06-15T08:00\"; a date for holidays",
         "days_off" | "school_days" => "a date, such as \"2027-05-07\"",
         "listen" => "an address and a port, such as \"0.0.0.0:80\" or \"[::]:80\"",
-        "direct" | "bypass" => {
+        "resolvers" => "an address, such as \"192.0.2.53\", with the resolver's name under TLS",
+        "direct" | "bypass" | "private" => {
             "a name, such as \"example.org\", or a network, such as \"10.0.0.0/8\""
         }
         "region_key" => "the region's public key, such as `preau-region journal keygen` prints",
@@ -70,6 +72,7 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     check_store(config, &mut found);
     check_sources(config, &mut found);
     check_mirror(config, &mut found);
+    dns::check_dns(config, &mut found);
     journal::check_journal(config, &mut found);
     gateway::check_gateway(config, &mut found);
     check_control(config, &mut found);

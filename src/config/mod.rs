@@ -4,6 +4,7 @@
 
 mod access;
 mod check;
+mod dns;
 pub mod filter;
 mod gateway;
 mod https;
@@ -24,6 +25,7 @@ use toml::de::DeTable;
 use self::place::Places;
 pub use self::{
     access::{Access, Attributes, Cas, Oidc, PersonalList, SignIn},
+    dns::{Dns, Refusal},
     filter::Filter,
     gateway::{CaptiveProbes, Gateway, HttpCache, Upstream},
     https::{Acme, Https},
@@ -36,7 +38,9 @@ pub use self::{
         Network, ResourceListSource, School, Store, SubscriptionMethod, SubscriptionSource,
     },
     uai::Uai,
-    units::{BadUnit, ByteRate, ByteSize, Endpoint, LinkPart, Period, Site, TimeWindow},
+    units::{
+        BadUnit, ByteRate, ByteSize, Endpoint, LinkPart, Nameserver, Period, Site, TimeWindow,
+    },
 };
 
 /// Where the configuration is when nobody says otherwise.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Access, ByteRate, ByteSize, Filter, Gateway, Https, Journal, Link, Period, TimeWindow, Uai,
+    Access, ByteRate, ByteSize, Dns, Filter, Gateway, Https, Journal, Link, Period, TimeWindow, Uai,
 };
 
 /// Everything `preau.toml` says, checked. Times are the school's local time.
@@ -46,6 +46,9 @@ pub struct Config {
     /// Who may go where on the Internet, and when.
     #[serde(default)]
     pub filter: Filter,
+    /// The school's resolver.
+    #[serde(default)]
+    pub dns: Dns,
     /// The account of connections that the law asks for.
     #[serde(default)]
     pub journal: Journal,

@@ -9,7 +9,9 @@ use crate::{
     journal::{BookError, SealError},
     library::LibraryError,
     mirror::MirrorError,
-    net::{acme::AcmeError, certificate::CertificateError, listen::ListenError},
+    net::{
+        acme::AcmeError, certificate::CertificateError, client::ClientError, listen::ListenError,
+    },
     store::StoreError,
 };
 
@@ -43,6 +45,9 @@ pub enum DaemonError {
     /// The engines that search safely.
     #[error("gateway.search_engines is of no use: {0}")]
     Engines(#[from] BadEngines),
+    /// TLS toward the resolvers that are asked.
+    #[error("dns.resolvers cannot be asked under TLS: {0}")]
+    Resolvers(#[from] ClientError),
     /// The account of connections.
     #[error("the journal does not open: {0}")]
     Journal(#[from] BookError),

@@ -1,6 +1,6 @@
 //! The filter of a running daemon: opened, renewed, asked.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -51,7 +51,12 @@ pub(super) fn engines(config: &Config) -> Result<Engines, BadEngines> {
 
 /// The filter as the gateway asks it: of a device by its address, the interface that leads there,
 /// and whoever is signed in at it.
-pub(super) fn judge(filter: Filter, access: Access, around: Around, engines: Engines) -> Judge {
+pub(super) fn judge(
+    filter: Filter,
+    access: Access,
+    around: Around,
+    engines: Arc<Engines>,
+) -> Judge {
     let told = access.clone();
     let judge = Judge::new(move |who, asked, path, now| {
         let target = Target { host: &asked.host, port: asked.port, path };

@@ -65,7 +65,7 @@ fn house(seen: Seen) -> House {
     lists.add(games, &game, false).unwrap();
     filter.replace_lists(Arc::new(lists.finish().unwrap().0), Timestamp::now());
     let around = Around::of(seen);
-    let judge = judge(filter, access.clone(), around, engines(&config).unwrap());
+    let judge = judge(filter, access.clone(), around, engines(&config).unwrap().into());
     House { judge, access, _folder: folder }
 }
 

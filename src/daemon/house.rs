@@ -9,11 +9,12 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{Semaphore, watch};
 
-use super::{DaemonError, filtering, journal, presence, secure::Secure};
+use super::{DaemonError, filtering, journal, names, presence, secure::Secure};
 use crate::{
     access::Access,
     catalogue::Catalogue,
     config::Config,
+    dns,
     filter::Filter,
     gateway::{
         self, Gateway, Home,
@@ -46,6 +47,8 @@ pub(super) struct House {
     pub(super) around: Around,
     /// The account of connections, if one is kept.
     pub(super) journal: Option<Journal>,
+    /// The school's resolver.
+    pub(super) names: dns::Resolver,
     pub(super) gateway: Gateway,
     pub(super) link: Link,
     /// Its name and certificate, if it has a name.
@@ -90,19 +93,17 @@ impl House {
         let journal = journal::open(&config)?;
         let around = Around::default();
         presence::look(&around);
+        let engines = Arc::new(filtering::engines(&config)?);
+        let teller = names::judge(filter.clone(), access.clone(), around.clone(), engines.clone());
+        let names = names::open(&config, teller)?;
         let parts = gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),
             // The library, above, would not have opened without it.
             zone: TimeZone::get(&school.timezone).unwrap_or(TimeZone::UTC),
-            judge: filtering::judge(
-                filter.clone(),
-                access.clone(),
-                around.clone(),
-                filtering::engines(&config)?,
-            ),
+            judge: filtering::judge(filter.clone(), access.clone(), around.clone(), engines),
             link: link.clone(),
-            resolver: None,
+            resolver: names::for_gateway(&config, &names),
             account: gateway::Account::read(&config.gateway)?,
             cache: http_cache(&config)?,
             reviews: Some(filter.reviews().clone()),
@@ -117,6 +118,7 @@ impl House {
             filter,
             around,
             journal,
+            names,
             gateway,
             link,
             secure,

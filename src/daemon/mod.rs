@@ -9,6 +9,7 @@ mod filtering;
 mod holdings;
 mod house;
 mod journal;
+mod names;
 mod notice;
 mod presence;
 mod reload;
@@ -29,6 +30,7 @@ use self::{house::House, running::Tasks};
 use crate::{
     config::Config,
     control::socket::{self, SocketFile},
+    dns,
     net::{
         front::Origin,
         listen::{self, Inherited},
@@ -53,6 +55,8 @@ pub struct Bound {
     proxy: Vec<TcpListener>,
     /// Where connections that were taken on their way come.
     transparent: [Vec<TcpListener>; 2],
+    /// Where devices ask the resolver.
+    names: dns::Sockets,
     control: Arc<UnixListener>,
     /// Of a socket that we made ourselves.
     socket_file: Option<SocketFile>,
@@ -75,8 +79,9 @@ pub fn build(config: Config, file: Option<&Path>) -> Result<Daemon, DaemonError>
 
 impl Daemon {
     /// Takes the sockets passed, binds those that are missing. Must be called inside a runtime.
-    pub fn bind(self, inherited: Inherited) -> Result<Bound, DaemonError> {
+    pub fn bind(self, mut inherited: Inherited) -> Result<Bound, DaemonError> {
         let config = self.house.config();
+        let names = Self::bind_names(&config, &mut inherited)?;
         let listeners = match inherited.tcp {
             passed if passed.is_empty() => listen::bind(&config.network.listen)?,
             passed => passed,
@@ -115,6 +120,7 @@ impl Daemon {
             https,
             proxy,
             transparent,
+            names,
             control,
             socket_file,
         })

@@ -35,6 +35,8 @@ pub struct Running {
     pub https_addresses: Vec<SocketAddr>,
     /// Where devices ask the proxy, if there is one.
     pub proxy_addresses: Vec<SocketAddr>,
+    /// Where devices ask the resolver, if there is one.
+    pub dns_addresses: Vec<SocketAddr>,
     pub(super) house: Arc<House>,
     pub(super) tasks: Tasks,
     socket_file: Option<SocketFile>,
@@ -84,6 +86,7 @@ impl Tasks {
             https,
             proxy,
             transparent: [plain, tls],
+            names,
             control,
             socket_file,
         } = bound;
@@ -139,6 +142,11 @@ impl Tasks {
         let renewed = house.clone();
         tasks.supervised("renewal", move |token| secure::renew(renewed.clone(), token));
         let proxy_addresses = proxy.iter().filter_map(|one| one.local_addr().ok()).collect();
+        let dns_addresses = names.udp.iter().filter_map(|one| one.local_addr().ok()).collect();
+        if !names.is_empty() {
+            let (resolver, token) = (house.names.clone(), tasks.token.clone());
+            tasks.tracker.spawn(async move { resolver.serve(names, token).await });
+        }
         let has_proxy = !proxy.is_empty();
         let carries = ![&proxy, &plain, &tls].iter().all(|sockets| sockets.is_empty());
         let carrier = carries.then(|| house.gateway.clone());
@@ -164,7 +172,15 @@ impl Tasks {
                 }
             }
         }
-        Running { addresses, https_addresses, proxy_addresses, house, tasks, socket_file }
+        Running {
+            addresses,
+            https_addresses,
+            proxy_addresses,
+            dns_addresses,
+            house,
+            tasks,
+            socket_file,
+        }
     }
 
     fn keep_journal(&self, house: &House) {

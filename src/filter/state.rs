@@ -60,6 +60,8 @@ pub struct Judged {
     pub profile: Option<Arc<str>>,
     /// Why not, when it may not.
     pub denied: Option<Box<Reason>>,
+    /// Has the policy a profile for who asks?
+    pub filtered: bool,
 }
 
 impl Judged {
@@ -70,6 +72,7 @@ impl Judged {
             safe_search: verdict.safe_search,
             ceiling: verdict.ceiling.cloned(),
             profile: verdict.name.cloned(),
+            filtered: !verdict.profile.is_empty(),
             denied: (!verdict.allowed).then(|| Box::new(verdict.reason())),
         }
     }

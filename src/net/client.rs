@@ -114,6 +114,19 @@ impl fmt::Debug for Client {
     }
 }
 
+/// TLS toward a server of another protocol than HTTP: it must show a certificate of the system's
+/// authorities, or of these (PEM files). Blocking.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn tls(extra_authorities: &[PathBuf]) -> Result<rustls::ClientConfig, ClientError> {
+    let extra_authorities = extra_authorities.to_vec();
+    let options = ClientOptions { extra_authorities, ..ClientOptions::default() };
+    let mut config = connect::tls_config(&options, false)?;
+    config.alpn_protocols.clear();
+    Ok(config)
+}
+
 impl Client {
     /// Reads certificates and keys.
     pub fn new(options: ClientOptions) -> Result<Self, ClientError> {

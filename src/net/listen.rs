@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, os::fd::AsFd};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UdpSocket, UnixListener};
 
 /// `FileDescriptorName=` of the sockets for HTTPS.
 pub const HTTPS_NAME: &str = "https";
@@ -14,6 +14,8 @@ pub const PROXY_NAME: &str = "proxy";
 pub const TPROXY_HTTP_NAME: &str = "tproxy-http";
 /// `FileDescriptorName=` of the transparent sockets for TLS.
 pub const TPROXY_TLS_NAME: &str = "tproxy-tls";
+/// `FileDescriptorName=` of the sockets for the resolver, of both kinds.
+pub const DNS_NAME: &str = "dns";
 /// Connections the kernel keeps for us while we are busy or starting again.
 const BACKLOG: i32 = 4096;
 
@@ -62,6 +64,10 @@ pub struct Inherited {
     pub tproxy_http: Vec<TcpListener>,
     /// For TLS taken on its way: [`TPROXY_TLS_NAME`].
     pub tproxy_tls: Vec<TcpListener>,
+    /// For devices' questions on connections: those that their unit calls [`DNS_NAME`].
+    pub dns_tcp: Vec<TcpListener>,
+    /// For their questions in datagrams: the datagram sockets.
+    pub dns_udp: Vec<UdpSocket>,
     /// For the local command line.
     pub unix: Vec<UnixListener>,
 }
@@ -80,6 +86,9 @@ pub fn inherited() -> Result<Inherited, ListenError> {
             expect_listening(&listener).map_err(failed)?;
             listener.set_nonblocking(true).map_err(failed)?;
             inherited.unix.push(UnixListener::from_std(listener).map_err(failed)?);
+        } else if let Ok(Some(socket)) = passed.take_udp_socket(number) {
+            socket.set_nonblocking(true).map_err(failed)?;
+            inherited.dns_udp.push(UdpSocket::from_std(socket).map_err(failed)?);
         } else if let Some(listener) = passed.take_tcp_listener(number).map_err(failed)? {
             expect_listening(&listener).map_err(failed)?;
             listener.set_nonblocking(true).map_err(failed)?;
@@ -89,6 +98,7 @@ pub fn inherited() -> Result<Inherited, ListenError> {
                 Some(&PROXY_NAME) => inherited.proxy.push(listener),
                 Some(&TPROXY_HTTP_NAME) => inherited.tproxy_http.push(listener),
                 Some(&TPROXY_TLS_NAME) => inherited.tproxy_tls.push(listener),
+                Some(&DNS_NAME) => inherited.dns_tcp.push(listener),
                 _ => inherited.tcp.push(listener),
             }
         }
@@ -113,6 +123,24 @@ pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
 /// IPv4 only; systemd's `Transparent=yes` knows both.
 pub fn bind_transparent(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, ListenError> {
     each(addresses, true)
+}
+
+/// Binds every address for datagrams. Must be called inside a runtime.
+pub fn bind_datagrams(addresses: &[SocketAddr]) -> Result<Vec<UdpSocket>, ListenError> {
+    let one = |address: &SocketAddr| {
+        bound_datagrams(*address).map_err(|source| ListenError::Bind { address: *address, source })
+    };
+    addresses.iter().map(one).collect()
+}
+
+fn bound_datagrams(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
 }
 
 fn each(addresses: &[SocketAddr], transparent: bool) -> Result<Vec<TcpListener>, ListenError> {

@@ -7,6 +7,7 @@ pub mod browser;
 pub mod door;
 pub mod http;
 pub mod idp;
+pub mod names;
 pub mod netns;
 pub mod origin;
 pub mod samples;

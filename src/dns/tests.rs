@@ -1,0 +1,355 @@
+//! The resolver among other resolvers: honest, slow, broken and hostile ones.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
+};
+
+use super::{
+    testing::{
+        DEVICE, Peer, alias, bytes, name, question, record, reply, resolver, soa, told, usual,
+    },
+    wire::{Ede, Edns, Rcode, Record},
+    *,
+};
+use crate::filter::host::Host;
+
+/// Denies these names, each with its category, and nothing else.
+fn denying(names: &'static [&'static str]) -> Judge {
+    Judge::new(move |who, host, _| {
+        assert_eq!(who, DEVICE);
+        let is_denied = names.contains(&host.to_string().as_str());
+        let denial =
+            || Denial { rule: Some("jeux".to_owned()), category: Some("games".to_owned()) };
+        Ruling { denied: is_denied.then(denial), filtered: true, ..Ruling::default() }
+    })
+}
+
+fn shown(answer: &Answer) -> Vec<String> {
+    answer.answers.iter().filter_map(address).map(|address| address.to_string()).collect()
+}
+
+#[tokio::test]
+async fn forged_answers_are_passed_over_until_the_true_one_comes() {
+    let peer = Peer::start(|asked, _| {
+        let forge = |change: &dyn Fn(&mut Message)| {
+            let owner = asked.question.name.to_string();
+            let mut forged = reply(asked, vec![record(&owner, Kind::A, &[6, 6, 6, 6], 300)]);
+            change(&mut forged);
+            bytes(&forged)
+        };
+        vec![
+            forge(&|forged| forged.id = forged.id.wrapping_add(1)),
+            forge(&|forged| forged.question.name = name("another.example")),
+            forge(&|forged| {
+                let mut letters = forged.question.name.to_string().into_bytes();
+                for letter in letters.iter_mut().filter(|letter| letter.is_ascii_alphabetic()) {
+                    *letter ^= 0x20;
+                }
+                forged.question.name = name(std::str::from_utf8(&letters).unwrap());
+            }),
+            forge(&|forged| {
+                let cookie = Some(b"not ours12345678".to_vec());
+                forged.edns = Some(Edns { cookie, ..Edns::default() });
+            }),
+            b"nonsense".to_vec(),
+            bytes(&usual(asked)),
+        ]
+    })
+    .await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    assert_eq!(shown(&told(&own, "www.school.example", Kind::A).await.0), ["9.9.9.9"]);
+    assert_eq!(peer.count(), 1);
+}
+
+#[tokio::test]
+async fn a_resolver_whose_every_datagram_is_forged_is_asked_by_tcp() {
+    let peer = Peer::start(|asked, udp| {
+        if !udp {
+            return vec![bytes(&usual(asked))];
+        }
+        let mut forged = usual(asked);
+        forged.id ^= 1;
+        vec![bytes(&forged); 20]
+    })
+    .await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    assert_eq!(shown(&told(&own, "www.school.example", Kind::A).await.0), ["9.9.9.9"]);
+    assert!(peer.heard().iter().any(|(udp, _)| !udp));
+}
+
+#[tokio::test]
+async fn what_was_cut_or_broken_is_asked_for_by_tcp_and_comes_whole() {
+    for broken in [false, true] {
+        let peer = Peer::start(move |asked, udp| {
+            let owner = asked.question.name.to_string();
+            let each = |n: u8| record(&owner, Kind::A, &[9, 9, 9, n], 300);
+            let whole = reply(asked, (0..200).map(each).collect());
+            vec![match (udp, broken) {
+                (false, _) => bytes(&whole),
+                (true, false) => whole.write(512),
+                (true, true) => bytes(&whole)[..600].to_vec(),
+            }]
+        })
+        .await;
+        let own = resolver(&[peer.address], Judge::lenient());
+        assert_eq!(told(&own, "many.example", Kind::A).await.0.answers.len(), 200);
+    }
+}
+
+#[tokio::test]
+async fn aliases_in_a_loop_are_no_answer_and_are_not_followed_for_ever() {
+    let peer = Peer::start(|asked, _| {
+        let records = vec![alias("a.example", "b.example"), alias("b.example", "a.example")];
+        vec![bytes(&reply(asked, records))]
+    })
+    .await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    assert_eq!(told(&own, "a.example", Kind::A).await.0.rcode, Rcode::SERV_FAIL);
+}
+
+#[tokio::test]
+async fn a_slow_resolver_is_outrun_by_the_next_which_is_asked_first_from_then_on() {
+    let slow = Peer::start(|_, _| vec![]).await;
+    let quick = Peer::usual().await;
+    let own = resolver(&[slow.address, quick.address], Judge::lenient());
+    for n in 0..20 {
+        let (answer, _) = told(&own, &format!("n{n}.example"), Kind::A).await;
+        assert_eq!(shown(&answer), ["9.9.9.9"], "{n}");
+    }
+    assert_eq!(quick.count(), 20);
+    // The dice may send one there again.
+    assert!(slow.count() < 6, "{}", slow.count());
+}
+
+#[tokio::test]
+async fn a_resolver_that_refuses_is_followed_by_the_next() {
+    for code in [Rcode::REFUSED, Rcode::SERV_FAIL] {
+        let bad = Peer::start(move |asked, _| vec![bytes(&Message::answer_to(asked, code))]).await;
+        let good = Peer::usual().await;
+        let own = resolver(&[bad.address, good.address], Judge::lenient());
+        assert_eq!(shown(&told(&own, "a.example", Kind::A).await.0), ["9.9.9.9"]);
+        let alone = resolver(&[bad.address], Judge::lenient());
+        assert_eq!(told(&alone, "a.example", Kind::A).await.0.rcode, Rcode::SERV_FAIL);
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_is_not_asked_again_and_letters_make_no_difference() {
+    let peer = Peer::usual().await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    for text in ["www.example", "WWW.Example", "www.eXample."] {
+        assert_eq!(shown(&told(&own, text, Kind::A).await.0), ["9.9.9.9"]);
+    }
+    assert_eq!(peer.count(), 1);
+    assert_eq!(own.kept().0, 1);
+}
+
+#[tokio::test]
+async fn a_class_that_asks_the_same_at_once_is_one_question() {
+    let peer = Peer::usual().await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    let all = (0..100).map(|_| told(&own, "www.example", Kind::A));
+    for (answer, _) in futures_util::future::join_all(all).await {
+        assert_eq!(shown(&answer), ["9.9.9.9"]);
+    }
+    assert_eq!(peer.count(), 1);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_remembered_too() {
+    let peer = Peer::start(|asked, _| {
+        let mut no = Message::answer_to(asked, Rcode::NX_DOMAIN);
+        no.authority = vec![soa("example", 300, 60)];
+        vec![bytes(&no)]
+    })
+    .await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    for _ in 0..3 {
+        let (answer, _) = told(&own, "no.example", Kind::A).await;
+        assert_eq!((answer.rcode, answer.authority.len()), (Rcode::NX_DOMAIN, 1));
+        assert!(answer.ttl <= 60);
+    }
+    assert_eq!(peer.count(), 1);
+    // For the gateway that is an answer: nothing is wrong with the link.
+    assert_eq!(own.addresses("no.example").await.unwrap(), [IpAddr::from([0; 4]); 0]);
+}
+
+#[tokio::test]
+async fn when_nobody_answers_the_old_answer_is_given_and_the_next_question_fails_at_once() {
+    // A port on which nobody listens: refused at once.
+    let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let own = resolver(&[gone], Judge::lenient());
+    let asked = question("www.example", Kind::A);
+    let answer = Answer::of(vec![record("www.example", Kind::A, &[9, 9, 9, 9], 60)], 60);
+    let kept = Kept { message: answer.to_bytes(&asked).into(), is_plain: true };
+    let past = Instant::now().checked_sub(Duration::from_secs(120)).unwrap();
+    own.shared.cache().keep(Key::new(&asked, false, false), kept, 60, past);
+    let (answer, reason) = told(&own, "www.example", Kind::A).await;
+    assert_eq!((shown(&answer), answer.ttl), (vec!["9.9.9.9".to_owned()], 30));
+    assert_eq!(reason, Some(Ede::STALE));
+    for n in 0..5 {
+        let (answer, reason) = told(&own, &format!("n{n}.example"), Kind::A).await;
+        assert_eq!((answer.rcode, reason), (Rcode::SERV_FAIL, Some(Ede::NETWORK)));
+    }
+    assert!(own.is_cut_off());
+    let start = Instant::now();
+    told(&own, "another.example", Kind::A).await;
+    told(&own, "www.example", Kind::A).await;
+    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_name_behind_an_alias_or_a_service_is_judged_as_if_it_were_asked_for() {
+    let peer = Peer::start(|asked, _| {
+        let records = match asked.question.kind {
+            Kind::HTTPS => {
+                let data = [&[0, 1][..], name("game.example").as_wire()].concat();
+                vec![record("innocent.example", Kind::HTTPS, &data, 60)]
+            }
+            _ => vec![
+                alias("innocent.example", "game.example"),
+                record("game.example", Kind::A, &[9, 9, 9, 9], 60),
+            ],
+        };
+        vec![bytes(&reply(asked, records))]
+    })
+    .await;
+    let open = resolver(&[peer.address], Judge::lenient());
+    assert_eq!(shown(&told(&open, "innocent.example", Kind::A).await.0), ["9.9.9.9"]);
+    let own = resolver(&[peer.address], denying(&["game.example"]));
+    for kind in [Kind::A, Kind::HTTPS] {
+        let (answer, reason) = told(&own, "innocent.example", kind).await;
+        assert_eq!((answer.rcode, answer.answers.len()), (Rcode::NX_DOMAIN, 0));
+        assert_eq!(reason, Some(Ede::BLOCKED));
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_denied_is_never_asked_for_outside() {
+    let peer = Peer::usual().await;
+    let own = resolver(&[peer.address], denying(&["game.example"]));
+    let (answer, reason) = told(&own, "Game.Example", Kind::A).await;
+    assert_eq!((answer.rcode, reason), (Rcode::NX_DOMAIN, Some(Ede::BLOCKED)));
+    assert!((10..=60).contains(&answer.ttl));
+    assert_eq!(peer.count(), 0);
+}
+
+#[tokio::test]
+async fn ech_is_taken_out_for_who_is_filtered_and_left_to_all_others() {
+    let peer = Peer::start(|asked, _| {
+        let data = [&[0, 1, 0][..], &[0, 1, 0, 3, 2, b'h', b'2'], &[0, 5, 0, 2, 7, 7]].concat();
+        let signed = [&Kind::HTTPS.0.to_be_bytes()[..], &[1; 30]].concat();
+        let owner = asked.question.name.to_string();
+        let records =
+            vec![record(&owner, Kind::HTTPS, &data, 60), record(&owner, Kind::RRSIG, &signed, 60)];
+        vec![bytes(&reply(asked, records))]
+    })
+    .await;
+    let open = resolver(&[peer.address], Judge::lenient());
+    assert_eq!(told(&open, "a.example", Kind::HTTPS).await.0.answers.len(), 2);
+    let own = resolver(&[peer.address], denying(&[]));
+    let (answer, _) = told(&own, "a.example", Kind::HTTPS).await;
+    let data: Vec<_> = answer.answers.iter().map(|one: &Record| one.data.to_vec()).collect();
+    assert_eq!(data, [[&[0, 1, 0][..], &[0, 1, 0, 3, 2, b'h', b'2']].concat()]);
+}
+
+#[tokio::test]
+async fn a_search_engine_s_safe_host_answers_under_the_engine_s_name() {
+    let peer = Peer::usual().await;
+    let safe = Arc::new(Host::parse("strict.search.example").unwrap());
+    let own = resolver(
+        &[peer.address],
+        Judge::new(move |_, host, _| {
+            let is_engine = host.to_string() == "www.search.example";
+            Ruling { instead: is_engine.then(|| safe.clone()), ..Ruling::default() }
+        }),
+    );
+    let (answer, _) = told(&own, "www.search.example", Kind::A).await;
+    assert_eq!(
+        answer.names().map(|one| one.to_string()).collect::<Vec<_>>(),
+        ["strict.search.example."]
+    );
+    assert_eq!(shown(&answer), ["9.9.9.9"]);
+    let (answer, _) = told(&own, "www.search.example", Kind::HTTPS).await;
+    assert_eq!((answer.rcode, answer.answers.len()), (Rcode::NO_ERROR, 0));
+    let asked: Vec<_> =
+        peer.heard().iter().map(|(_, asked)| asked.question.name.lower().to_string()).collect();
+    assert_eq!(asked, ["strict.search.example."]);
+}
+
+#[tokio::test]
+async fn a_private_address_from_outside_is_not_told() {
+    let peer = Peer::start(|asked, _| {
+        let owner = asked.question.name.to_string();
+        vec![bytes(&reply(asked, vec![record(&owner, Kind::A, &[192, 168, 1, 1], 60)]))]
+    })
+    .await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    let (answer, _) = told(&own, "rebound.example", Kind::A).await;
+    assert_eq!((answer.rcode, answer.answers.len()), (Rcode::NO_ERROR, 0));
+}
+
+#[tokio::test]
+async fn a_resolver_s_cookie_is_learned_and_renewed_when_it_wants_another() {
+    let count = AtomicUsize::new(0);
+    let peer = Peer::start(move |asked, _| {
+        let client = asked.edns.as_ref().unwrap().cookie.as_ref().unwrap();
+        let (client, server) = client.split_at(8);
+        let turn = count.fetch_add(1, SeqCst);
+        // First an answer with a cookie; later this one is too old.
+        let mut answer = match turn {
+            1 => Message::answer_to(asked, Rcode::BAD_COOKIE),
+            _ => usual(asked),
+        };
+        match turn {
+            0 => assert!(server.is_empty()),
+            1 => assert_eq!(server, b"cookie 0"),
+            _ => assert_eq!(server, b"cookie 1"),
+        }
+        let fresh: &[u8] = if turn == 0 { b"cookie 0" } else { b"cookie 1" };
+        let cookie = Some([client, fresh].concat());
+        answer.edns = Some(Edns { cookie, ..Edns::default() });
+        vec![bytes(&answer)]
+    })
+    .await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    for n in 0..3 {
+        let (answer, _) = told(&own, &format!("n{n}.example"), Kind::A).await;
+        assert_eq!(shown(&answer), ["9.9.9.9"], "{n}");
+    }
+    assert_eq!(peer.count(), 4);
+}
+
+#[tokio::test]
+async fn the_box_s_own_rooms_find_addresses_of_both_kinds() {
+    let peer = Peer::start(|asked, _| {
+        let owner = asked.question.name.to_string();
+        let one = match asked.question.kind {
+            Kind::A => record(&owner, Kind::A, &[9, 9, 9, 9], 60),
+            _ => record(&owner, Kind::AAAA, &[0x26; 16], 60),
+        };
+        vec![bytes(&reply(asked, vec![one]))]
+    })
+    .await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    let found = own.addresses("www.example").await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert!(found[0].is_ipv6() && found[1].is_ipv4());
+    assert!(own.addresses("..").await.is_err());
+}
+
+#[tokio::test]
+async fn each_question_goes_out_in_letters_of_its_own_and_from_another_port() {
+    let peer = Peer::usual().await;
+    let own = resolver(&[peer.address], Judge::lenient());
+    let mut letters = std::collections::HashSet::new();
+    for n in 0..8 {
+        told(&own, &format!("a-long-name-of-many-letters-{n}.example"), Kind::A).await;
+    }
+    for (_, asked) in peer.heard() {
+        let text = asked.question.name.to_string();
+        letters.insert((asked.id, text.chars().map(char::is_uppercase).collect::<Vec<_>>()));
+    }
+    assert_eq!(letters.len(), 8);
+}
