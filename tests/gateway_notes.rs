@@ -1,6 +1,10 @@
 //! Whatever the gateway carries or refuses has its line in the account, and no path is in it.
 
-#![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
 
 mod gateway_support;
 mod journal_support;
@@ -69,7 +73,7 @@ fn origin() -> Origin {
     Origin::raw(|stream| {
         let mut heard = vec![0; 5_000];
         stream.read_exact(&mut heard).unwrap();
-        stream.write_all(&[7; 70_000]).unwrap();
+        stream.write_all(&vec![7; 70_000]).unwrap();
         let _ = stream.shutdown(Shutdown::Write);
         let _ = stream.read(&mut heard);
     })

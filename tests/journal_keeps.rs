@@ -16,10 +16,7 @@ fn text() -> impl Strategy<Value = Option<Arc<str>>> {
 }
 
 fn address() -> impl Strategy<Value = IpAddr> {
-    prop_oneof![
-        any::<[u8; 4]>().prop_map(IpAddr::from),
-        any::<[u8; 16]>().prop_map(|bytes| IpAddr::from(bytes))
-    ]
+    prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(IpAddr::from)]
 }
 
 fn moment() -> impl Strategy<Value = Timestamp> {

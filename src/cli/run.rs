@@ -103,13 +103,16 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::Control(SocketError::InUse { .. }) => Exit::Unavailable,
         DaemonError::Store(StoreError::Newer { .. })
         | DaemonError::Access(AccessError::Key { .. }) => Exit::Data,
-        DaemonError::Store(_) | DaemonError::Access(AccessError::Store(_)) => Exit::Io,
+        DaemonError::Store(_)
+        | DaemonError::Access(AccessError::Store(_))
+        | DaemonError::Journal(_) => Exit::Io,
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)
         | DaemonError::Account(_)
         | DaemonError::CacheRules(_)
         | DaemonError::Engines(_)
         | DaemonError::Resolvers(_)
+        | DaemonError::RegionKey(_)
         | DaemonError::Certificate(_)
         | DaemonError::Acme(_)
         | DaemonError::NoHttpsSocket
@@ -117,8 +120,6 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::Mirror(_)
         | DaemonError::Library(_) => Exit::Config,
         DaemonError::Control(_) => Exit::CannotCreate,
-        DaemonError::RegionKey(_) => Exit::Config,
-        DaemonError::Journal(_) => Exit::Io,
         DaemonError::Signals(_) | DaemonError::Tls(_) | DaemonError::Task(_) => Exit::Software,
     }
 }

@@ -96,36 +96,7 @@ impl Tasks {
             last: (TaskTracker::new(), CancellationToken::new()),
         };
         tasks.keep_journal(&house);
-        let catalogue = house.catalogue.clone();
-        tasks.supervised("catalogue", move |token| {
-            let catalogue = catalogue.clone();
-            async move { catalogue.run(token).await }
-        });
-        let mirror = house.mirror.clone();
-        tasks.supervised("mirror", move |token| {
-            let mirror = mirror.clone();
-            async move { mirror.run(token).await }
-        });
-        let access = house.access.clone();
-        tasks.supervised("access", move |token| {
-            let access = access.clone();
-            async move { access.run(token).await }
-        });
-        let library = house.library.clone();
-        tasks.supervised("library", move |token| {
-            let library = library.clone();
-            async move { library.run(token).await }
-        });
-        let filter = house.filter.clone();
-        tasks.supervised("filter", move |token| {
-            let filter = filter.clone();
-            async move { filter.run(token).await }
-        });
-        let link = house.link.clone();
-        tasks.supervised("link", move |token| {
-            let link = link.clone();
-            async move { link.run(token).await }
-        });
+        tasks.keep_rooms(&house);
         let held = house.clone();
         tasks.supervised("resume", move |token| resume::run(held.clone(), token));
         let watched = house.clone();
@@ -181,6 +152,40 @@ impl Tasks {
             tasks,
             socket_file,
         }
+    }
+
+    /// The rooms that have something to do by themselves.
+    fn keep_rooms(&self, house: &House) {
+        let catalogue = house.catalogue.clone();
+        self.supervised("catalogue", move |token| {
+            let catalogue = catalogue.clone();
+            async move { catalogue.run(token).await }
+        });
+        let mirror = house.mirror.clone();
+        self.supervised("mirror", move |token| {
+            let mirror = mirror.clone();
+            async move { mirror.run(token).await }
+        });
+        let access = house.access.clone();
+        self.supervised("access", move |token| {
+            let access = access.clone();
+            async move { access.run(token).await }
+        });
+        let library = house.library.clone();
+        self.supervised("library", move |token| {
+            let library = library.clone();
+            async move { library.run(token).await }
+        });
+        let filter = house.filter.clone();
+        self.supervised("filter", move |token| {
+            let filter = filter.clone();
+            async move { filter.run(token).await }
+        });
+        let link = house.link.clone();
+        self.supervised("link", move |token| {
+            let link = link.clone();
+            async move { link.run(token).await }
+        });
     }
 
     fn keep_journal(&self, house: &House) {

@@ -172,7 +172,7 @@ async fn what_does_not_exist_is_remembered_too() {
     }
     assert_eq!(peer.count(), 1);
     // For the gateway that is an answer: nothing is wrong with the link.
-    assert_eq!(own.addresses("no.example").await.unwrap(), [IpAddr::from([0; 4]); 0]);
+    assert!(own.addresses("no.example").await.unwrap().is_empty());
 }
 
 #[tokio::test]
