@@ -114,58 +114,6 @@ fn a_body_that_outgrows_the_cache_reaches_its_reader_all_the_same() {
 }
 
 #[test]
-fn what_made_way_while_it_was_read_still_comes_whole() {
-    const FIRST: usize = 24_000_000;
-    const WHOLE: usize = 60_000_000;
-    let bytes = |from: usize, end: usize| -> Vec<u8> {
-        (from..end).map(|at| u8::try_from(at / 1000 % 251).unwrap()).collect()
-    };
-    let (go, gone) = mpsc::channel::<()>();
-    let gone = Mutex::new(gone);
-    let origin = Origin::start(move |head, stream| {
-        let range = head.lines().find_map(|line| {
-            let (name, range) = line.split_once(": bytes=")?;
-            let (from, last) = range.split_once('-')?;
-            let range = from.parse::<usize>().ok()?..last.parse::<usize>().ok()? + 1;
-            name.eq_ignore_ascii_case("range").then_some(range)
-        });
-        if let Some(range) = range {
-            let (from, last, length) = (range.start, range.end - 1, range.len());
-            let fresh = FRESH.replace("200 OK", "206 Partial Content");
-            let _ = write!(stream, "{fresh}Content-Range: bytes {from}-{last}/{WHOLE}\r\n");
-            let _ = write!(stream, "Content-Length: {length}\r\n\r\n");
-            let _ = stream.write_all(&bytes(from, range.end));
-            return;
-        }
-        let _ = write!(stream, "{FRESH}Content-Length: {WHOLE}\r\n\r\n");
-        let _ = stream.write_all(&bytes(0, FIRST));
-        if head.starts_with("GET /x") {
-            let _ = gone.lock().unwrap().recv();
-        }
-        let _ = stream.write_all(&bytes(FIRST, WHOLE));
-    });
-    let folder = tempfile::tempdir().unwrap();
-    let disk = Bounds { bytes: 64 << 20, count: 10 };
-    let proxy = Proxy::start(Options { disk, ..options(folder.path()) });
-    // The only reader leaves: the rest is not fetched.
-    let mut first = begin(&proxy, &origin.url("/x"));
-    first.read_exact(&mut vec![0; FIRST]).unwrap();
-    drop(first);
-    go.send(()).unwrap();
-    let most = WHOLE as u64;
-    until("the end of the fetch", || (proxy.cache.usage().disk_bytes < most).then_some(()));
-    // Somebody reads what is here, and is not at its end when another takes the room.
-    let mut late = begin(&proxy, &origin.url("/x"));
-    let mut answer = vec![0; 1000];
-    late.read_exact(&mut answer).unwrap();
-    assert_eq!(http::get(proxy.address, &origin.url("/other"), "").body.len(), WHOLE);
-    late.read_to_end(&mut answer).unwrap();
-    let page = http::Page::parse("/x", &answer);
-    assert!(page.body == bytes(0, WHOLE), "{} bytes came", page.body.len());
-    assert_eq!(origin.asked(), 3);
-}
-
-#[test]
 fn whoever_joins_late_gets_the_beginning_and_all_that_follows() {
     let (go, gone) = mpsc::channel::<()>();
     let gone = Mutex::new(gone);

@@ -53,7 +53,7 @@ pub struct Here {
 struct Presence {
     role: Role,
     /// The session's public name, which gives no right.
-    session: String,
+    session: Arc<str>,
     until: Timestamp,
     /// The last signed request from here, in seconds since 1970.
     seen: AtomicI64,
@@ -117,7 +117,7 @@ impl Present {
     fn note(&self, session: &Session, address: IpAddr, now: Timestamp) -> bool {
         let address = address.to_canonical();
         if let Some(known) = self.people.load().get(&address)
-            && known.session == session.public_id
+            && *known.session == *session.public_id
             && known.here(now, self.idle).is_some()
         {
             known.seen.store(now.as_second(), Relaxed);
@@ -128,7 +128,7 @@ impl Present {
         }
         let presence = Presence {
             role: session.person.role,
-            session: session.public_id.clone(),
+            session: session.public_id.as_str().into(),
             until: session.until,
             seen: AtomicI64::new(now.as_second()),
             hardware: None,
@@ -164,7 +164,7 @@ impl Present {
     /// These sessions are over.
     pub(super) fn end(&self, sessions: &[Arc<Session>]) {
         if !sessions.is_empty() {
-            self.drop_where(|_, one| sessions.iter().any(|ended| ended.public_id == one.session));
+            self.drop_where(|_, one| sessions.iter().any(|ended| *ended.public_id == *one.session));
         }
     }
 
@@ -242,7 +242,7 @@ impl Access {
             && self.sessions().of_public_id(&session.public_id, now).is_none()
         {
             // It ended while its last request was under way.
-            present.drop_where(|_, one| one.session == session.public_id);
+            present.drop_where(|_, one| *one.session == *session.public_id);
         }
     }
 
@@ -256,7 +256,7 @@ impl Access {
         let present = &self.inner.present;
         let people = present.people.load();
         let one = people.get(&address.to_canonical())?;
-        one.here(now, present.idle).map(|_| Arc::from(one.session.as_str()))
+        one.here(now, present.idle).map(|_| one.session.clone())
     }
 
     /// Changes when who is at this address may have: sometimes also when they have not.

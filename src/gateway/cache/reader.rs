@@ -98,17 +98,6 @@ impl Source {
         }
     }
 
-    /// The bytes from `at` on for one reader alone, where there is no room for them: the entry may
-    /// have made way for others while it was read.
-    async fn past(&self, at: u64, until: u64) -> Result<Rest, NoBytes> {
-        let total = self.entry.content.total().ok_or(NoBytes::Uncertain)?;
-        let gap = at..until.min(total);
-        match self.ask(&gap, self.entry.head().strong_validator()).await? {
-            (end, response) if end == gap.end => Ok((Vec::new(), response.into_body())),
-            _ => Err(NoBytes::Origin),
-        }
-    }
-
     /// Asks the origin for a gap, of this very version.
     async fn ask(
         &self,
@@ -267,13 +256,7 @@ impl Reader {
         self.tries += 1;
         let source = self.source.as_ref().filter(|_| self.tries <= MAX_TRIES);
         let source = source.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let filled = match source.fill(self.at, self.until).await {
-            Err(NoBytes::Room) => {
-                source.past(self.at, self.until).await.map(|rest| self.rest = Some(rest))
-            }
-            filled => filled,
-        };
-        filled.map_err(io::Error::other)
+        source.fill(self.at, self.until).await.map_err(io::Error::other)
     }
 
     async fn unstored(&mut self) -> Option<io::Result<bytes::Bytes>> {
