@@ -17,7 +17,8 @@ use std::{
 };
 
 use serde_json::Value;
-use transparent_support::{GOOD, World, allowed};
+use support::netns::allowed;
+use transparent_support::{FOUR, World};
 
 const CONVERSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls_conversations/converse.py");
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tls/venv/bin/python");
@@ -37,7 +38,7 @@ fn installed() -> bool {
 
 /// What came of each conversation with `good.example`, held by this command's Python.
 fn converse(mut python: Command) -> BTreeMap<String, String> {
-    let python = python.args([CONVERSE, GOOD, "443", "good.example"]);
+    let python = python.args([CONVERSE, FOUR.good, "443", "good.example"]);
     let output = python.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -51,7 +52,7 @@ fn fragmented_and_large_hellos_get_through_the_splice_what_the_server_gives() {
     if !allowed() || !installed() {
         return;
     }
-    let world = World::new("");
+    let world = World::new(&FOUR, "");
     let mut direct = converse(world.internet.command(PYTHON));
     let mut carried = converse(world.device.command(PYTHON));
     // Both ways must have been ways to the same page, and the script one that tells them apart.

@@ -8,9 +8,10 @@
 )]
 
 mod support;
-mod families_support;
+mod transparent_support;
 
-use families_support::{FOUR, SIX, World, allowed, ways};
+use support::netns::allowed;
+use transparent_support::{FOUR, SIX, World, at, ways};
 
 #[test]
 fn over_ipv6_a_device_reaches_sites_untouched_and_nothing_by_a_false_name() {
@@ -54,6 +55,6 @@ fn the_sockets_that_systemd_passes_take_ipv4_too_and_families_do_not_mix() {
     let crossed = world.ask_tls(FOUR.bad, "good.example").unwrap();
     assert_eq!(crossed, format!("this is good for {}\n", SIX.outside));
     for (plan, port) in [(&FOUR, 3129), (&FOUR, 3130), (&FOUR, 8081)] {
-        assert!(world.reach(&families_support::at(plan.carrier, port)).is_err(), "{port}");
+        assert!(world.reach(&at(plan.carrier, port)).is_err(), "{port}");
     }
 }

@@ -16,16 +16,15 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use library_support::ent::Ent;
-use nix::{sys::signal, unistd::Pid};
 use support::{
     PATIENCE,
     http::{self, Page},
-    netns::{self, Host},
+    netns::{self, Host, Running, allowed},
     school_box, until,
 };
 use tempfile::TempDir;
@@ -65,27 +64,6 @@ struct Device {
     host: Host,
     gateway: &'static str,
     six: &'static str,
-}
-
-/// A program that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap());
-        let _ = signal::kill(pid, signal::Signal::SIGTERM);
-        let _ = self.0.wait();
-    }
-}
-
-/// Namespaces are root's to make. Elsewhere a test is skipped, loudly.
-fn allowed() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    assert!(root || std::env::var_os("CI").is_none(), "network namespaces need root");
-    if !root {
-        eprintln!("SKIPPED: network namespaces need root");
-    }
-    root
 }
 
 impl World {

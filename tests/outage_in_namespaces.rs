@@ -16,17 +16,16 @@ use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use fantoccini::Client;
-use nix::{sys::signal, unistd::Pid};
 use preau::demo::authority::Authority;
 use support::{
     PATIENCE,
     browser::{self, Browser},
-    netns::{self, Host},
+    netns::{self, Host, Running, allowed},
     until,
 };
 use tempfile::TempDir;
@@ -43,17 +42,6 @@ const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// A machine that is busy elsewhere has so many tries to keep what is promised in time.
 const TRIES: usize = 3;
 
-/// A program that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap());
-        let _ = signal::kill(pid, signal::Signal::SIGTERM);
-        let _ = self.0.wait();
-    }
-}
-
 /// A device behind a box on the Internet; all of it ends with the test.
 struct World {
     device: Host,
@@ -62,16 +50,6 @@ struct World {
     // After what runs in them.
     carrier: Host,
     internet: Host,
-}
-
-/// Namespaces are root's to make. Elsewhere a test is skipped, loudly.
-fn allowed() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    assert!(root || std::env::var_os("CI").is_none(), "network namespaces need root");
-    if !root {
-        eprintln!("SKIPPED: network namespaces need root");
-    }
-    root
 }
 
 impl World {

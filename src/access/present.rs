@@ -41,12 +41,14 @@ const SLACK: SignedDuration = SignedDuration::from_mins(5);
 const PARTS: usize = 64;
 
 /// Who is at a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Here {
     /// What they are.
     pub role: Role,
     /// First moment at which this no longer counts, if nothing is heard of them.
     pub until: Timestamp,
+    /// Their session, by a name that gives no right.
+    pub session: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,7 @@ impl Presence {
         let seen = Timestamp::from_second(self.seen.load(Relaxed)).ok()?;
         let until = seen.checked_add(idle).map_or(self.until, |quiet| quiet.min(self.until));
         let counts = seen.duration_since(now) < SLACK && now < until;
-        counts.then_some(Here { role: self.role, until })
+        counts.then(|| Here { role: self.role, until, session: self.session.clone() })
     }
 
     /// The same once its hardware is known.
@@ -249,14 +251,6 @@ impl Access {
     /// Who is signed in at the device of this address. Neither locks nor allocates.
     pub fn role_at(&self, address: IpAddr, now: Timestamp) -> Option<Here> {
         self.inner.present.at(address, now)
-    }
-
-    /// The public name of the session of whoever is signed in there; it gives no right.
-    pub fn session_at(&self, address: IpAddr, now: Timestamp) -> Option<Arc<str>> {
-        let present = &self.inner.present;
-        let people = present.people.load();
-        let one = people.get(&address.to_canonical())?;
-        one.here(now, present.idle).map(|_| one.session.clone())
     }
 
     /// Changes when who is at this address may have: sometimes also when they have not.

@@ -17,7 +17,11 @@ mod sections;
 mod uai;
 mod units;
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use serde::de::DeserializeOwned;
 use toml::de::DeTable;
@@ -91,6 +95,16 @@ impl Config {
         report.add_faults(check::check(&config), &places);
         if report.has_errors() { Err(ConfigError::Invalid(report)) } else { Ok((config, report)) }
     }
+}
+
+/// The text of a data file beside the settings, of at most so many bytes. Blocking.
+///
+/// # Errors
+/// It cannot be read, is larger ([`io::ErrorKind::FileTooLarge`]), or is not UTF-8.
+pub fn data_file(path: &Path, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(most + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
 }
 
 /// The text of a file, when it is small enough and UTF-8. Blocking.

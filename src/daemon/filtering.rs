@@ -1,25 +1,27 @@
 //! The filter of a running daemon: opened, renewed, asked.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::{DaemonError, house::House};
+use super::{
+    DaemonError,
+    house::House,
+    judging::{Judging, Opinion},
+};
 use crate::{
-    access::Access,
     config::Config,
     control::{
         filtering::{FilterAnswer, FilterAsk, Question},
         protocol::{Fault, MAX_LISTED, Refusal},
     },
     filter::{
-        Filter, OpenError, Who, Wish, own_hosts,
+        Filter, OpenError, Wish, own_hosts,
         reviews::{Review, ReviewError},
         safe_search::{BadEngines, Engines},
         target::Target,
     },
     gateway::{Denial, Judge, Ruling},
-    net::around::Around,
     store::{Store, StoreError},
 };
 
@@ -49,21 +51,13 @@ pub(super) fn engines(config: &Config) -> Result<Engines, BadEngines> {
     }
 }
 
-/// The filter as the gateway asks it: of a device by its address, the interface that leads there,
-/// and whoever is signed in at it.
-pub(super) fn judge(
-    filter: Filter,
-    access: Access,
-    around: Around,
-    engines: Arc<Engines>,
-) -> Judge {
-    let told = access.clone();
+/// The filter as the gateway asks it.
+pub(super) fn judge(judging: Judging) -> Judge {
+    let told = judging.access.clone();
     let judge = Judge::new(move |who, asked, path, now| {
         let target = Target { host: &asked.host, port: asked.port, path };
-        let (seen, here) = (around.seen(), access.role_at(who.address, now));
-        let (role, address) = (here.map(|here| here.role), who.address);
-        let who = Who { address: who.address, interface: seen.interface(who.address), role };
-        let judged = filter.judge(&who, &target, now);
+        let Opinion { judged, here, until, instead } = judging.judge(who.address, &target, now);
+        let role = here.as_ref().map(|here| here.role);
         let denied = judged.denied.map(|reason| Denial {
             // Denied by no rule: by what the profile says of all the rest.
             rule: reason.rule.unwrap_or_else(|| reason.profile.clone()),
@@ -71,9 +65,7 @@ pub(super) fn judge(
             profile: Some(reason.profile),
             role,
         });
-        let until = judged.until.into_iter().chain(here.map(|here| here.until)).min();
-        let instead = engines.instead(&asked.host, path, judged.safe_search).cloned();
-        let session = here.and_then(|_| access.session_at(address, now));
+        let session = here.map(|here| here.session);
         let profile = judged.profile.filter(|name| !name.is_empty());
         Ruling { denied, until, instead, ceiling: judged.ceiling, profile, session }
     });

@@ -4,14 +4,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::*;
 use crate::{
-    access::Role,
+    access::{Access, Role},
     filter::host::Host,
     filter::lists::{
         Builder,
         build::{Rule, Scope},
     },
     gateway::{Asked, Who as Device},
-    net::around::Seen,
+    net::around::{Around, Seen},
 };
 
 const POLICY: &str = r#"
@@ -65,7 +65,12 @@ fn house(seen: Seen) -> House {
     lists.add(games, &game, false).unwrap();
     filter.replace_lists(Arc::new(lists.finish().unwrap().0), Timestamp::now());
     let around = Around::of(seen);
-    let judge = judge(filter, access.clone(), around, engines(&config).unwrap().into());
+    let judge = judge(Judging {
+        filter,
+        access: access.clone(),
+        around,
+        engines: engines(&config).unwrap().into(),
+    });
     House { judge, access, _folder: folder }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{Semaphore, watch};
 
-use super::{DaemonError, filtering, journal, names, presence, secure::Secure};
+use super::{DaemonError, filtering, journal, judging::Judging, names, presence, secure::Secure};
 use crate::{
     access::Access,
     catalogue::Catalogue,
@@ -94,14 +94,19 @@ impl House {
         let around = Around::default();
         presence::look(&around);
         let engines = Arc::new(filtering::engines(&config)?);
-        let teller = names::judge(filter.clone(), access.clone(), around.clone(), engines.clone());
-        let names = names::open(&config, teller)?;
+        let judging = Judging {
+            filter: filter.clone(),
+            access: access.clone(),
+            around: around.clone(),
+            engines,
+        };
+        let names = names::open(&config, names::judge(judging.clone()))?;
         let parts = gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),
             // The library, above, would not have opened without it.
             zone: TimeZone::get(&school.timezone).unwrap_or(TimeZone::UTC),
-            judge: filtering::judge(filter.clone(), access.clone(), around.clone(), engines),
+            judge: filtering::judge(judging),
             link: link.clone(),
             resolver: names::for_gateway(&config, &names),
             account: gateway::Account::read(&config.gateway)?,

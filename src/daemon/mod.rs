@@ -9,6 +9,7 @@ mod filtering;
 mod holdings;
 mod house;
 mod journal;
+mod judging;
 mod names;
 mod notice;
 mod presence;

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Daemon, DaemonError};
+use super::{
+    Daemon, DaemonError,
+    judging::{Judging, Opinion},
+};
 use crate::{
-    access::Access,
     config::{Config, Dns, Site},
     dns::{self, Denial, Judge, Ruling},
-    filter::{
-        Filter, Who,
-        safe_search::Engines,
-        target::{HTTPS_PORT, Target},
-    },
+    filter::target::{HTTPS_PORT, Target},
     gateway,
     net::{
-        around::Around,
         client,
         listen::{self, Inherited},
     },
@@ -36,24 +33,13 @@ pub(super) fn open(config: &Config, judge: Judge) -> Result<dns::Resolver, Daemo
     }))
 }
 
-/// The filter as the resolver asks it: of a device by its address, the interface that leads there,
-/// and whoever is signed in at it. The port is that of pages: DNS knows none.
-pub(super) fn judge(
-    filter: Filter,
-    access: Access,
-    around: Around,
-    engines: Arc<Engines>,
-) -> Judge {
+/// The filter as the resolver asks it. The port is that of pages: DNS knows none.
+pub(super) fn judge(judging: Judging) -> Judge {
     Judge::new(move |device, host, now| {
         let target = Target::of_host(host, HTTPS_PORT);
-        let (seen, here) = (around.seen(), access.role_at(device, now));
-        let role = here.map(|here| here.role);
-        let who = Who { address: device, interface: seen.interface(device), role };
-        let judged = filter.judge(&who, &target, now);
+        let Opinion { judged, until, instead, .. } = judging.judge(device, &target, now);
         let denied =
             judged.denied.map(|reason| Denial { rule: reason.rule, category: reason.category });
-        let until = judged.until.into_iter().chain(here.map(|here| here.until)).min();
-        let instead = engines.instead(host, None, judged.safe_search).cloned();
         Ruling { denied, until, instead, filtered: judged.filtered }
     })
 }

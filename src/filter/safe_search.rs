@@ -7,8 +7,7 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,7 +15,7 @@ use std::{
 use serde::Deserialize;
 
 use super::host::{Host, Name};
-use crate::config::filter::SafeSearch;
+use crate::config::{data_file, filter::SafeSearch};
 
 /// Those the program carries.
 const SHIPPED: &str = include_str!("safe_search.toml");
@@ -113,13 +112,7 @@ impl Engines {
     /// It cannot be read, or is not of the form of the one the program carries.
     pub fn open(path: &Path) -> Result<Self, BadEngines> {
         let file = |source| BadEngines::File { path: path.to_owned(), source };
-        let mut text = String::new();
-        let mut bounded = File::open(path).map_err(file)?.take(MAX_FILE_BYTES + 1);
-        bounded.read_to_string(&mut text).map_err(file)?;
-        if text.len() as u64 > MAX_FILE_BYTES {
-            return Err(file(io::ErrorKind::FileTooLarge.into()));
-        }
-        Self::read(&text)
+        Self::read(&data_file(path, MAX_FILE_BYTES).map_err(file)?)
     }
 
     /// Reads engines.

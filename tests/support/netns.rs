@@ -4,11 +4,37 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread,
 };
 
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    sched::{CloneFlags, setns},
+    sys::signal,
+    unistd::Pid,
+};
+
+/// Namespaces are root's to make. Elsewhere a test is skipped, loudly.
+pub fn allowed() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    assert!(root || std::env::var_os("CI").is_none(), "network namespaces need root");
+    if !root {
+        eprintln!("SKIPPED: network namespaces need root");
+    }
+    root
+}
+
+/// A program that is asked to end with the test.
+#[derive(Debug)]
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap());
+        let _ = signal::kill(pid, signal::Signal::SIGTERM);
+        let _ = self.0.wait();
+    }
+}
 
 /// A host; it goes when it is dropped, with all that runs in it.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! Sizes, rates, parts of the link, durations and hours as a person writes them: `400 GB`, `20 Mbit/s`, `1h 30m`,
-//! `lun-ven 08:00-18:00`. Each one's `Display` is read back to the same value.
+//! Sizes, rates, parts of the link, durations and hours as a person writes them: `400 GB`,
+//! `20 Mbit/s`, `1h 30m`, `lun-ven 08:00-18:00`. Each one's `Display` is read back to the same value.
 
 mod nameserver;
 mod part;

@@ -3,13 +3,14 @@
 //! for reading the file.
 
 use std::{
-    fs::File,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
 use http::Uri;
 use serde::Deserialize;
+
+use crate::config::data_file;
 
 /// The rules that the program carries.
 const SHIPPED: &str = include_str!("updates.toml");
@@ -102,13 +103,7 @@ impl Rules {
     /// Those of a file.
     pub fn open(path: &Path) -> Result<Self, BadRules> {
         let file = |source| BadRules::File { path: path.to_owned(), source };
-        let mut text = String::new();
-        let mut bounded = File::open(path).map_err(file)?.take(MAX_FILE_BYTES + 1);
-        bounded.read_to_string(&mut text).map_err(file)?;
-        if text.len() as u64 > MAX_FILE_BYTES {
-            return Err(file(io::ErrorKind::FileTooLarge.into()));
-        }
-        Self::read(&text)
+        Self::read(&data_file(path, MAX_FILE_BYTES).map_err(file)?)
     }
 
     /// Reads rules.

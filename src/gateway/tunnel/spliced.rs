@@ -49,7 +49,8 @@ pub async fn while_ready(
     }
 }
 
-/// From the socket into the pipe, which is empty, at most so many bytes: that nothing can be moved is the socket's fault.
+/// From the socket into the pipe, at most so many bytes. The pipe is empty: that nothing can be moved
+/// is the socket's fault.
 fn fill(from: &TcpStream, pipe: &mut Pipe, most: usize) -> io::Result<usize> {
     let (_, write) = pipe.ends().ok_or(Errno::BADF)?;
     let most = PIPE_BYTES.min(most);

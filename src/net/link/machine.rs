@@ -3,8 +3,9 @@
 //! Somebody who answers says that it is up. Several places that do not, with none between that
 //! does, say that it is down; where targets are known to answer when it is up, they are asked before
 //! that is believed, and so are places that were reached before: a device chooses what it asks for, and
-//! three names that nobody has must not cut off a school. One answer ends an outage, but only some quiet time after it makes the link good
-//! again: what waits for that does not go back and forth with a loose cable.
+//! three names that nobody has must not cut off a school. One answer ends an outage, but only some
+//! quiet time after it makes the link good again: what waits for that does not go back and forth with
+//! a loose cable.
 
 use std::{
     collections::VecDeque,
