@@ -20,7 +20,7 @@ use preau::{
     config,
     filter::reviews::Reviews,
     gateway::{Denial, Home, Judge, Parts, Ruling},
-    net::link::Link,
+    net::link::{Link, Sign, State},
 };
 use support::browser::{self, Browser};
 
@@ -31,8 +31,8 @@ const LIBRARY: &str = "127.0.0.1:8095";
 const LONG: &str = "un-nom-de-site-plutot-long-pour-un-telephone.example";
 
 /// Refuses everything, for a reason with all its parts.
-fn severe(reviews: &Reviews) -> Proxy {
-    let judge = Judge::new(|_, _, _, _| Ruling {
+fn severe() -> Judge {
+    Judge::new(|_, _, _, _| Ruling {
         denied: Some(Denial {
             category: Some("social_networks".into()),
             rule: "réseaux sociaux pendant les cours".into(),
@@ -40,7 +40,10 @@ fn severe(reviews: &Reviews) -> Proxy {
             role: None,
         }),
         ..Ruling::default()
-    });
+    })
+}
+
+fn proxy(judge: Judge, link: Link, reviews: Option<Reviews>) -> Proxy {
     let network =
         config::Network { listen: vec![LIBRARY.parse().unwrap()], ..config::Network::default() };
     let home = Home::new(&network, &config::Https::default());
@@ -49,11 +52,11 @@ fn severe(reviews: &Reviews) -> Proxy {
         home,
         zone: TimeZone::get("Europe/Paris").unwrap(),
         judge,
-        link: Link::default(),
+        link,
         resolver: None,
         account: None,
         cache: None,
-        reviews: Some(reviews.clone()),
+        reviews,
     })
 }
 
@@ -92,7 +95,7 @@ async fn every_page_of_the_gateway_is_good_to_look_at_and_axe_finds_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let pages: Vec<(String, PathBuf)> = tokio::task::block_in_place(|| {
         let reviews = gateway_support::reviews(&folder.path().join("data"));
-        let proxy = severe(&reviews);
+        let severe = proxy(severe(), Link::default(), Some(reviews.clone()));
         let lately = format!("http://{LIBRARY}/bloque");
         let mut made = Vec::new();
         let mut save = |name: String, html: String| {
@@ -109,23 +112,31 @@ async fn every_page_of_the_gateway_is_good_to_look_at_and_axe_finds_nothing() {
         ] {
             // Those of nothing refused come before anything is.
             for language in ["fr", "en"] {
-                save(format!("gateway-{name}-{language}"), page(&proxy, target, language));
+                save(format!("gateway-{name}-{language}"), page(&severe, target, language));
             }
         }
-        page(&proxy, "http://jeux.example/", "fr");
-        let closed = page(&proxy, &lately, "fr");
-        ask(&proxy, &closed, LONG, "Pour l’exposé d’histoire de mardi, en salle 12.");
-        ask(&proxy, &closed, "jeux.example", "");
+        page(&severe, "http://jeux.example/", "fr");
+        let closed = page(&severe, &lately, "fr");
+        ask(&severe, &closed, LONG, "Pour l’exposé d’histoire de mardi, en salle 12.");
+        ask(&severe, &closed, "jeux.example", "");
         let id = reviews.all().iter().find(|one| one.wish.site == LONG).unwrap().id;
         let answer = "Ouvert pour votre classe mardi de 10 h à 11 h : voyez votre professeur.";
         reviews.answer(id, answer, "CMIL", jiff::Timestamp::now()).unwrap();
         for language in ["fr", "en"] {
-            let answered = page(&proxy, &lately, language);
+            let answered = page(&severe, &lately, language);
             // As it is once its form has been opened.
             let opened = answered.replace("<details>", "<details open>");
             assert_ne!(opened, answered);
             save(format!("gateway-asked-{language}"), opened);
         }
+        let link = Link::default();
+        for place in ["a", "b", "c"] {
+            link.note(Sign::missed(place));
+        }
+        assert_eq!(link.state(), State::Down);
+        // One page for all: both languages are on it.
+        let cut_off = proxy(Judge::lenient(), link, None);
+        save("gateway-outage".into(), page(&cut_off, &format!("http://{LONG}/x"), "fr"));
         made
     });
     let pictures = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/screenshots"));
