@@ -82,11 +82,11 @@ pub fn parts(specs: &[Spec], total: u64) -> Parts {
         .filter(|range| range.start < range.end)
         .collect();
     // Overlapping ranges that add up to more than there is are how a server is made to work (§17.15).
-    let sum = ranges.iter().fold(0u64, |sum, range| sum.saturating_add(range.end - range.start));
+    let sum: u128 = ranges.iter().map(|range| u128::from(range.end - range.start)).sum();
     match ranges.as_slice() {
         [] => Parts::None,
         [one] => Parts::One(one.clone()),
-        _ if sum > total => Parts::Whole,
+        _ if sum > u128::from(total) => Parts::Whole,
         _ => Parts::Several(ranges),
     }
 }
@@ -160,6 +160,8 @@ mod tests {
         assert_eq!(of("bytes=-0", 10), Some(Parts::None));
         assert_eq!(of("bytes=0-0, 20-, -1", 10), Some(Parts::Several(vec![0..1, 9..10])));
         assert_eq!(of("bytes=0-8,1-9", 10), Some(Parts::Whole));
+        // A sum past the largest length there is.
+        assert_eq!(of("bytes=-84,5-,-3", u64::MAX), Some(Parts::Whole));
     }
 
     #[test]
