@@ -100,7 +100,7 @@ impl House {
             around: around.clone(),
             engines,
         };
-        let names = names::open(&config, names::judge(judging.clone()))?;
+        let names = names::open(&config, names::judge(judging.clone()), link.clone())?;
         let parts = gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),

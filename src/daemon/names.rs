@@ -13,12 +13,17 @@ use crate::{
     gateway,
     net::{
         client,
+        link::Link,
         listen::{self, Inherited},
     },
 };
 
 /// The resolver; nothing listens yet. Blocking.
-pub(super) fn open(config: &Config, judge: Judge) -> Result<dns::Resolver, DaemonError> {
+pub(super) fn open(
+    config: &Config,
+    judge: Judge,
+    link: Link,
+) -> Result<dns::Resolver, DaemonError> {
     let own = &config.dns;
     let under_tls = own.resolvers.iter().any(|resolver| resolver.name.is_some());
     let tls = under_tls.then(|| client::tls(&config.network.extra_authorities)).transpose()?;
@@ -30,6 +35,7 @@ pub(super) fn open(config: &Config, judge: Judge) -> Result<dns::Resolver, Daemo
         name: config.https.name.clone(),
         judge,
         tls: tls.map(Arc::new),
+        link,
     }))
 }
 

@@ -13,6 +13,7 @@ mod own;
 mod rebinding;
 mod resolve;
 mod serve;
+mod signs;
 mod special;
 mod svcb;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use self::{
     own::Own,
     rebinding::Private,
     serve::Rates,
+    signs::Signs,
     special::Special,
     upstream::{Unanswered, Upstreams, Wanted},
     wire::{CLASS_IN, Kind, Message, Name, Question, address},
@@ -47,7 +49,7 @@ pub use self::{
     resolve::{Asked, Reply},
     serve::Sockets,
 };
-use crate::config;
+use crate::{config, net::link::Link};
 
 /// Addresses of one name that the box's own rooms are told.
 const MAX_ADDRESSES: usize = 32;
@@ -67,6 +69,7 @@ struct Shared {
     private: Private,
     bounds: Bounds,
     upstreams: Upstreams,
+    signs: Signs,
     cache: Mutex<Cache>,
     flights: Flights,
     rates: Rates,
@@ -85,12 +88,15 @@ pub struct Parts {
     pub judge: Judge,
     /// For resolvers that are asked under TLS.
     pub tls: Option<Arc<ClientConfig>>,
+    /// The link to the Internet: what resolvers answer says something of it, and while it is down
+    /// nobody waits for them.
+    pub link: Link,
 }
 
 impl Resolver {
     /// Wires it; nothing listens yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, name, judge, tls } = parts;
+        let Parts { config, name, judge, tls, link } = parts;
         let seconds =
             |period: config::Period| u32::try_from(period.0.as_secs()).unwrap_or(u32::MAX);
         let most_bytes = usize::try_from(config.memory.0).unwrap_or(usize::MAX);
@@ -104,6 +110,7 @@ impl Resolver {
                 ceiling: seconds(config.ttl_ceiling),
             },
             upstreams: Upstreams::new(&config.resolvers, tls.as_ref()),
+            signs: Signs::new(link, &config.resolvers),
             cache: Mutex::new(Cache::new(most_bytes, config.stale.0)),
             flights: Flights::default(),
             rates: Rates::new(config.per_device),
@@ -149,7 +156,7 @@ impl Resolver {
 
     /// Is it away, what answers are asked of?
     pub fn is_cut_off(&self) -> bool {
-        self.shared.upstreams.are_away()
+        self.shared.signs.are_cut() || self.shared.upstreams.are_away()
     }
 
     /// Answers that are kept, and bytes they take.
@@ -176,7 +183,7 @@ impl Resolver {
 impl Shared {
     /// Asks the resolvers and keeps what they say.
     async fn asked(&self, key: &Key, wanted: &Wanted) -> Outcome {
-        let message = self.upstreams.ask(wanted).await;
+        let message = self.signs.heard(self.upstreams.ask(wanted)).await;
         let answer = message.and_then(|message| {
             let read = Answer::read(message, &wanted.question, self.bounds);
             read.map_err(|why| match why {
@@ -221,14 +228,18 @@ impl Resolver {
             Found::Nothing => None,
         };
         let asking = async { landed(self.ask(&key, wanted)?).await };
-        let Some(old) = old else {
-            return asking.await.map(|(kept, ttl)| (kept, ttl, false));
+        let patience = match &old {
+            _ if self.is_cut_off() => Some(signs::NO_PATIENCE),
+            Some(_) => Some(signs::PATIENCE),
+            None => None,
         };
-        let patience = if self.is_cut_off() { resolve::NO_PATIENCE } else { resolve::PATIENCE };
-        match tokio::time::timeout(patience, asking).await {
-            Ok(Ok((kept, ttl))) => Ok((kept, ttl, false)),
+        let asked = self.shared.signs.within(patience, asking).await;
+        match (asked, old) {
+            (Some(Ok((kept, ttl))), _) => Ok((kept, ttl, false)),
             // It goes on being asked behind the back of who is told the old answer.
-            _ => Ok((old, resolve::STALE_SECONDS, true)),
+            (_, Some(old)) => Ok((old, resolve::STALE_SECONDS, true)),
+            (Some(Err(why)), None) => Err(why),
+            (None, None) => Err(Unanswered::Away),
         }
     }
 

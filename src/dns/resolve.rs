@@ -1,7 +1,7 @@
 //! A device's question on its way to its answer: what the box says itself, what the policy says,
 //! what others say.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -16,10 +16,6 @@ use super::{
 };
 use crate::filter::host::Host;
 
-/// RFC 8767 §5: who has an old answer waits so long for a new one.
-pub const PATIENCE: Duration = Duration::from_millis(1800);
-/// The same while no resolver is known to answer.
-pub const NO_PATIENCE: Duration = Duration::from_millis(20);
 /// RFC 8767 §4: the TTL of old answers.
 pub const STALE_SECONDS: u32 = 30;
 

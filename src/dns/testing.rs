@@ -15,7 +15,7 @@ use super::{
     answer::Answer,
     wire::{CLASS_IN, Kind, MAX_MESSAGE_BYTES, Message, Name, Question, Rcode, Record},
 };
-use crate::config;
+use crate::{config, net::link::Link};
 
 /// Where the devices of tests are.
 pub const DEVICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 2, 3));
@@ -129,10 +129,15 @@ impl Peer {
 
 /// A resolver of the box that asks these.
 pub fn resolver(peers: &[SocketAddr], judge: Judge) -> Resolver {
+    behind(Link::default(), peers, judge)
+}
+
+/// The same behind this link.
+pub fn behind(link: Link, peers: &[SocketAddr], judge: Judge) -> Resolver {
     let place = |address: &SocketAddr| config::Nameserver { address: *address, name: None };
     let resolvers = peers.iter().map(place).collect();
     let config = config::Dns { resolvers, ..config::Dns::default() };
-    Resolver::new(Parts { config, name: None, judge, tls: None })
+    Resolver::new(Parts { config, name: None, judge, tls: None, link })
 }
 
 /// What a device is told.

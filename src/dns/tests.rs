@@ -7,12 +7,13 @@ use std::{
 
 use super::{
     testing::{
-        DEVICE, Peer, alias, bytes, name, question, record, reply, resolver, soa, told, usual,
+        BOX, DEVICE, Peer, alias, behind, bytes, name, question, record, reply, resolver, soa,
+        told, usual,
     },
     wire::{Ede, Edns, Rcode, Record},
     *,
 };
-use crate::filter::host::Host;
+use crate::{filter::host::Host, net::link::Sign};
 
 /// Denies these names, each with its category, and nothing else.
 fn denying(names: &'static [&'static str]) -> Judge {
@@ -175,16 +176,40 @@ async fn what_does_not_exist_is_remembered_too() {
     assert!(own.addresses("no.example").await.unwrap().is_empty());
 }
 
+/// Lets it have an answer whose time is over.
+fn knows_of_old(own: &Resolver, text: &str) {
+    let asked = question(text, Kind::A);
+    let answer = Answer::of(vec![record(text, Kind::A, &[9, 9, 9, 9], 60)], 60);
+    let kept = Kept { message: answer.to_bytes(&asked).into(), is_plain: true };
+    let past = Instant::now().checked_sub(Duration::from_secs(120)).unwrap();
+    own.shared.cache().keep(Key::new(&asked, false, false), kept, 60, past);
+}
+
+#[tokio::test]
+async fn with_the_link_down_nobody_waits_for_a_silent_resolver() {
+    let silent = Peer::start(|_, _| vec![]).await;
+    let link = Link::default();
+    let own = behind(link.clone(), &[silent.address], Judge::lenient());
+    knows_of_old(&own, "www.example");
+    (0..3).for_each(|place| link.note(Sign::missed(place)));
+    let begun = Instant::now();
+    let (answer, reason) = told(&own, "www.example", Kind::A).await;
+    assert_eq!((shown(&answer), reason), (vec!["9.9.9.9".to_owned()], Some(Ede::STALE)));
+    let (answer, reason) = told(&own, "new.example", Kind::A).await;
+    assert_eq!((answer.rcode, reason), (Rcode::SERV_FAIL, Some(Ede::NETWORK)));
+    assert_eq!(shown(&told(&own, "preau", Kind::A).await.0), [BOX.to_string()]);
+    assert!(own.addresses("new.example").await.is_err());
+    // A resolver that is silent has 1.8 s otherwise, and 5 s where nothing old is known.
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    assert!(silent.count() > 0, "it is asked all the same, or its return would not be seen");
+}
+
 #[tokio::test]
 async fn when_nobody_answers_the_old_answer_is_given_and_the_next_question_fails_at_once() {
     // A port on which nobody listens: refused at once.
     let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let own = resolver(&[gone], Judge::lenient());
-    let asked = question("www.example", Kind::A);
-    let answer = Answer::of(vec![record("www.example", Kind::A, &[9, 9, 9, 9], 60)], 60);
-    let kept = Kept { message: answer.to_bytes(&asked).into(), is_plain: true };
-    let past = Instant::now().checked_sub(Duration::from_secs(120)).unwrap();
-    own.shared.cache().keep(Key::new(&asked, false, false), kept, 60, past);
+    knows_of_old(&own, "www.example");
     let (answer, reason) = told(&own, "www.example", Kind::A).await;
     assert_eq!((shown(&answer), answer.ttl), (vec!["9.9.9.9".to_owned()], 30));
     assert_eq!(reason, Some(Ede::STALE));

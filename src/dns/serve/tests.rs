@@ -8,6 +8,7 @@ use crate::{
         testing::{BOX, Peer, bytes, name, question, record, reply, resolver},
         wire::{Kind, address},
     },
+    net::link::Link,
 };
 
 fn peer(text: &str) -> SocketAddr {
@@ -93,7 +94,13 @@ fn what_is_no_question_is_answered_shortly_or_not_at_all() {
 #[test]
 fn a_device_that_asks_too_much_is_sent_to_tcp_or_not_answered() {
     let config = config::Dns { per_device: 10, ..config::Dns::default() };
-    let own = Resolver::new(Parts { config, name: None, judge: Judge::lenient(), tls: None });
+    let own = Resolver::new(Parts {
+        config,
+        name: None,
+        judge: Judge::lenient(),
+        tls: None,
+        link: Link::default(),
+    });
     let sent = bytes(&asked("preau", Kind::A, None));
     let answers: Vec<_> = (0..100).filter_map(|_| said(&own, "10.1.2.3", &sent)).collect();
     let full = answers.iter().filter(|answer| !answer.answers.is_empty()).count();
