@@ -14,6 +14,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     process::Command,
+    sync::{Arc, Condvar, Mutex},
 };
 
 use gateway_support::{
@@ -168,6 +169,61 @@ fn a_device_that_waits_for_100_hears_from_the_origin_first() {
     let mut device = proxy.connect();
     device.send(ask("/no"));
     assert!(device.head().starts_with("HTTP/1.1 403"), "without a byte of the body");
+}
+
+/// An origin that gives hints, and its answer only once `/go` was asked for.
+fn hinting() -> Origin {
+    let heard = Arc::new((Mutex::new(false), Condvar::new()));
+    Origin::start(move |head, stream| {
+        let (gone, changed) = &*heard;
+        if head.contains("/go") {
+            *gone.lock().unwrap() = true;
+            changed.notify_all();
+            return stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_ok();
+        }
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Own: 1\r\n\
+                     Connection: x-own\r\nContent-Length: 7\r\n\r\n";
+        let more = "HTTP/1.1 102 Processing\r\n\r\n".repeat(20);
+        stream.write_all(format!("HTTP/1.1 100 Continue\r\n\r\n{hints}{more}").as_bytes()).unwrap();
+        drop(changed.wait_while(gone.lock().unwrap(), |gone| !*gone).unwrap());
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage").is_ok()
+    })
+}
+
+#[test]
+fn hints_reach_the_device_before_the_answer_and_never_one_of_http_1_0() {
+    let origin = hinting();
+    let proxy = Proxy::start(settings(&[origin.port()]));
+    let (at, mut device) = (origin.address, proxy.connect());
+    device.send(format!("GET http://{at}/page HTTP/1.1\r\nHost: x\r\n\r\n"));
+    let hints = device.head();
+    assert!(hints.starts_with("HTTP/1.1 103 Early Hints\r\n"), "100 was not asked for: {hints}");
+    assert_eq!(field(&hints, "link"), Some("</a.css>; rel=preload"));
+    assert!(field(&hints, "via").unwrap().starts_with("1.1 preau-"));
+    for gone in ["x-own", "connection", "content-length"] {
+        assert_eq!(field(&hints, gone), None, "{gone} in {hints}");
+    }
+    // The rest of what may be said, within its bound, while the origin holds its answer back.
+    for _ in 0..7 {
+        assert!(device.head().starts_with("HTTP/1.1 102 "));
+    }
+    let gone = proxy.exchange(format!("GET http://{at}/go HTTP/1.0\r\n\r\n"));
+    assert!(gone.contains(" 200 OK"), "{gone}");
+    assert!(device.head().starts_with("HTTP/1.1 200 OK"));
+    assert_eq!(device.take(4), b"page");
+    // Two at once on the same connection: each after the answer before it.
+    let ask = format!("GET http://{at}/page HTTP/1.1\r\nHost: x\r\n\r\n");
+    device.send(format!("{ask}{ask}"));
+    for _ in 0..2 {
+        let mut head = device.head();
+        while head.starts_with("HTTP/1.1 10") {
+            head = device.head();
+        }
+        assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+        assert_eq!(device.take(4), b"page");
+    }
+    let old = proxy.exchange(format!("GET http://{at}/page HTTP/1.0\r\n\r\n"));
+    assert!(old.starts_with("HTTP/1.0 200 OK"), "{old}");
 }
 
 #[test]

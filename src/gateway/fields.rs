@@ -1,5 +1,7 @@
 //! Which header fields go on, and which end at the box (RFC 9110 §7.6.1).
 
+use std::sync::Arc;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue, Version,
     header::{
@@ -50,17 +52,17 @@ const WEBSOCKET: &str = "websocket";
 /// The box's name in `Via`, made anew at each start: it tells a loop from another box, and nobody
 /// which school it is.
 #[derive(Debug, Clone)]
-pub struct Pseudonym(String);
+pub struct Pseudonym(Arc<str>);
 
 impl Pseudonym {
     pub fn new() -> Self {
-        Self(format!("preau-{:08x}", rand::random::<u32>()))
+        Self(format!("preau-{:08x}", rand::random::<u32>()).into())
     }
 
     /// Did these fields pass here before?
     pub fn is_in(&self, fields: &HeaderMap) -> bool {
         // RFC 9110 §7.6.3: `received-protocol received-by [comment]`, comma-separated.
-        let own = |hop: &str| hop.split_ascii_whitespace().nth(1) == Some(&self.0);
+        let own = |hop: &str| hop.split_ascii_whitespace().nth(1) == Some(&*self.0);
         fields.get_all(VIA).iter().filter_map(|v| v.to_str().ok()).any(|v| v.split(',').any(own))
     }
 
@@ -162,6 +164,12 @@ pub fn of_answer(fields: &mut HeaderMap, version: Version, pseudonym: &Pseudonym
     pseudonym.sign(fields, version);
 }
 
+/// The same of an interim answer, which has no body whatever it says (RFC 9110 §6.4.1).
+pub fn of_interim(fields: &mut HeaderMap, version: Version, pseudonym: &Pseudonym) {
+    of_answer(fields, version, pseudonym);
+    fields.remove(CONTENT_LENGTH);
+}
+
 /// Says that from now on the connection speaks WebSocket (RFC 6455 §4).
 pub fn to_websocket(fields: &mut HeaderMap) {
     fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -239,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_loop_is_seen_among_other_hops_and_a_lookalike_is_not() {
-        let pseudonym = Pseudonym("preau-1".to_owned());
+        let pseudonym = Pseudonym("preau-1".into());
         assert!(pseudonym.is_in(&fields(&[("via", "1.0 fred, 1.1 preau-1 (box)")])));
         assert!(pseudonym.is_in(&fields(&[("via", "1.1 a"), ("via", "1.1 preau-1")])));
         assert!(!pseudonym.is_in(&fields(&[("via", "1.1 preau-12, 1.1 a (preau-1)")])));

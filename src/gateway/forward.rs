@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::MAX_FORWARDS};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header::MAX_FORWARDS,
+};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +16,8 @@ use super::{
     body, cached,
     clock::Clock,
     connect::ruled,
-    fields::{self, Wishes},
+    fields::{self, Pseudonym, Wishes},
+    interim::Herald,
     judged::Ruling,
     noted::Note,
     origins::Outgoing,
@@ -126,19 +129,12 @@ async fn carry_on(
     if wishes.websocket {
         return upgrade::answer(gateway, request, (asked, ruling), (seat, note), token).await;
     }
+    let herald = (version == Version::HTTP_11).then(|| seat.interim.begin());
     let (parts, incoming) = request.into_parts();
     let clock = Arc::new(Clock::default());
     let mut request = Request::from_parts(parts, ());
-    let wanted = wishes.continues.then(|| {
-        let wanted = tokio_util::sync::CancellationToken::new();
-        let heard = wanted.clone();
-        hyper::ext::on_informational(&mut request, move |answer| {
-            if answer.status() == StatusCode::CONTINUE {
-                heard.cancel();
-            }
-        });
-        wanted
-    });
+    let wanted = wishes.continues.then(CancellationToken::new);
+    hear_interim(&mut request, wanted.clone(), herald, pseudonym);
     let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted, note.clone()));
     let (asked, instead, meter) = (asked.clone(), ruling.instead, shared.meter(seat));
     let outgoing = Outgoing { asked, instead, request, clock, meter };
@@ -155,6 +151,27 @@ async fn carry_on(
         }
         _ => Ok(shared.origins.fetch(outgoing).await?.map(Body::Page)),
     }
+}
+
+/// What the origin says before its answer: that it wants the body, or what the device is to hear
+/// (RFC 9110 §15.2). Nobody hears it of an answer that was fetched for several, but who asked first.
+fn hear_interim(
+    request: &mut Request<()>,
+    wanted: Option<CancellationToken>,
+    herald: Option<Herald>,
+    pseudonym: &Pseudonym,
+) {
+    let pseudonym = pseudonym.clone();
+    hyper::ext::on_informational(request, move |answer| match (answer.status(), &herald) {
+        (StatusCode::CONTINUE, _) => wanted.iter().for_each(CancellationToken::cancel),
+        // hyper takes it for the end of HTTP on that connection, and never says it.
+        (StatusCode::SWITCHING_PROTOCOLS, _) | (_, None) => {}
+        (status, Some(herald)) => {
+            let mut told = answer.headers().clone();
+            fields::of_interim(&mut told, answer.version(), &pseudonym);
+            herald.say(status, &told);
+        }
+    });
 }
 
 /// RFC 9110 §7.6.2: one hop less; none left means that the box is asked.

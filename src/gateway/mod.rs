@@ -18,6 +18,7 @@ mod fields;
 mod forward;
 pub mod guard;
 mod home;
+mod interim;
 mod judged;
 mod link;
 mod noted;

@@ -29,6 +29,7 @@ use super::{
     Gateway,
     fairness::Held,
     guard::Guarded,
+    interim::{Heralded, Interim},
     noted::{Counted, Note},
     transparent::tls,
     tunnel::End,
@@ -56,7 +57,7 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_HEADER_FIELDS: usize = 128;
 
 /// A device's connection, as hyper has it.
-type Watched = Patient<Wire<Guarded>>;
+type Watched = Heralded<Patient<Wire<Guarded>>>;
 
 /// How devices come to a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub struct Seat {
     pub original: Option<SocketAddr>,
     /// What it is under, as the last verdict said.
     pub ceiling: Arc<Held>,
+    /// What it is to hear before the answer to its request.
+    pub interim: Interim,
     _guest: Guest,
     _place: OwnedSemaphorePermit,
 }
@@ -93,9 +96,16 @@ impl Seat {
         let guest = shared.guests.admit(device, shared.places.available_permits())?;
         let place = shared.places.clone().try_acquire_owned().ok()?;
         let local = own_address_toward(device).unwrap_or(device).to_canonical();
-        let (device, original, ceiling) = (device.to_canonical(), None, Arc::default());
-        let seat = Self { device, port: 0, local, original, ceiling, _guest: guest, _place: place };
-        Some(Arc::new(seat))
+        Some(Arc::new(Self {
+            device: device.to_canonical(),
+            port: 0,
+            local,
+            original: None,
+            ceiling: Arc::default(),
+            interim: Interim::default(),
+            _guest: guest,
+            _place: place,
+        }))
     }
 
     /// It is under this ceiling from now on, or under none.
@@ -153,6 +163,7 @@ fn seated(
         local: local.to_canonical(),
         original,
         ceiling: Arc::default(),
+        interim: Interim::default(),
         _guest: guest,
         _place: place,
     });
@@ -173,14 +184,16 @@ async fn connection(
 ) {
     let runs = Runs::default();
     let way = Way::Sent(runs.clone());
-    let io: Watched = Patient::new(Wire::new(Guarded::new(stream), runs), STALL_TIMEOUT);
+    let watched = Patient::new(Wire::new(Guarded::new(stream), runs), STALL_TIMEOUT);
+    let io: Watched = Heralded::new(watched, seat.interim.clone());
     let end = token.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (gateway, seat, token) = (gateway.clone(), seat.clone(), token.clone());
-        let way = way.clone();
+        let (way, interim) = (way.clone(), seat.interim.clone());
         async move {
             let answering = AssertUnwindSafe(gateway.answer(request, seat, token));
             let answered = answering.catch_unwind().await.unwrap_or_else(|_| panicked());
+            interim.end();
             let note = answered.extensions().get::<Note>().cloned().unwrap_or_default();
             let counted = |body| Counted { body: Frames::new(body, way), note };
             Ok::<_, Infallible>(answered.map(counted))
@@ -218,6 +231,6 @@ pub async fn device_end(switched: OnUpgrade) -> io::Result<End> {
     let upgraded: Upgraded = switched.await.map_err(io::Error::other)?;
     let parts =
         upgraded.downcast::<Watched>().map_err(|_| io::Error::other("another connection"))?;
-    let stream = parts.io.into_inner().into_inner().into_inner();
+    let stream = parts.io.into_inner().into_inner().into_inner().into_inner();
     Ok(End { stream, early: parts.read_buf })
 }
