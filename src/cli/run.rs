@@ -22,6 +22,9 @@ use super::exit::{Exit, fail};
 const MAX_BLOCKING_THREADS: usize = 16;
 /// What still blocks on the disk after the drain is left after this long.
 const LAST_WAIT: Duration = Duration::from_secs(1);
+/// Unless `PREAU_LOG` says otherwise. The libraries of DNS warn of each message that is broken: who
+/// sends them would write the log.
+const WHAT_IS_LOGGED: &str = "info,hickory_proto=off,hickory_net=off";
 
 /// Runs until a signal ends it.
 pub fn run(file: &Path) -> Exit {
@@ -65,7 +68,8 @@ fn serve(
 
 /// To standard error; the journal puts its own time on each line.
 fn log() {
-    let filter = EnvFilter::try_from_env("PREAU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env("PREAU_LOG").unwrap_or_else(|_| EnvFilter::new(WHAT_IS_LOGGED));
     let to_stderr = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

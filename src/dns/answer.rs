@@ -1,9 +1,12 @@
 //! What an upstream's message says of a question, with everything else left out, and for how long
 //! it counts. Pure.
 
-use super::wire::{
-    CLASS_IN, Kind, MAX_MESSAGE_BYTES, Message, Name, Question, Rcode, Record, next_name,
+use hickory_proto::{
+    op::{Message, Query, ResponseCode},
+    rr::{DNSClass, Name, RData, Record, RecordType},
 };
+
+use super::wire::{self, BadMessage, Encoded, next_name, signed_type, signer};
 
 /// Aliases followed from the name asked for: more are a loop, or a joke.
 const MAX_ALIASES: usize = 16;
@@ -35,7 +38,7 @@ impl Bounds {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// Is there such a name?
-    pub rcode: Rcode,
+    pub rcode: ResponseCode,
     /// Aliases from the name asked for, in their order, and what is at their end.
     pub answers: Vec<Record>,
     /// The SOA of what is not there; proofs, for who wants signatures.
@@ -50,8 +53,8 @@ pub struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
     /// It does not want to, or cannot.
-    #[error("the resolver answers with code {}", .0.0)]
-    Code(Rcode),
+    #[error("the resolver answers: {0}")]
+    Code(ResponseCode),
     /// Aliases that lead back, or on and on.
     #[error("the names' aliases lead nowhere")]
     Loop,
@@ -59,13 +62,13 @@ pub enum NoAnswer {
 
 impl Answer {
     /// There is nothing, for so many seconds.
-    pub fn nothing(rcode: Rcode, authority: Vec<Record>, ttl: u32) -> Self {
+    pub fn nothing(rcode: ResponseCode, authority: Vec<Record>, ttl: u32) -> Self {
         Self { rcode, answers: Vec::new(), authority, authentic: false, ttl }
     }
 
     /// These facts, which all hold equally long.
     pub fn of(answers: Vec<Record>, ttl: u32) -> Self {
-        Self { rcode: Rcode::NO_ERROR, answers, authority: Vec::new(), authentic: false, ttl }
+        Self { rcode: ResponseCode::NoError, answers, authority: Vec::new(), authentic: false, ttl }
     }
 
     /// What a message says of the question. Records of other names than the one asked for and its
@@ -73,18 +76,18 @@ impl Answer {
     ///
     /// # Errors
     /// It says nothing.
-    pub fn read(message: Message, asked: &Question, bounds: Bounds) -> Result<Self, NoAnswer> {
-        if ![Rcode::NO_ERROR, Rcode::NX_DOMAIN].contains(&message.rcode) {
-            return Err(NoAnswer::Code(message.rcode));
+    pub fn read(message: Message, asked: &Query, bounds: Bounds) -> Result<Self, NoAnswer> {
+        let rcode = message.metadata.response_code;
+        if ![ResponseCode::NoError, ResponseCode::NXDomain].contains(&rcode) {
+            return Err(NoAnswer::Code(rcode));
         }
-        let name = asked.name.lower();
-        let (chain, answers) = chained(&name, asked.kind, message.answers)?;
-        let mut answers = renamed(answers, &name);
-        let authority = message.authority.into_iter().filter(|one| is_proof(one, &chain));
-        let mut authority: Vec<Record> = authority.collect();
-        let found = answers.iter().any(|one| one.kind == asked.kind || asked.kind == Kind::ANY);
+        let (name, kind) = (asked.name.to_lowercase(), asked.query_type);
+        let (chain, mut answers) = chained(&name, kind, message.answers)?;
+        rename(&mut answers, &name);
+        let mut authority = proofs(message.authorities, &chain);
+        let found = answers.iter().any(|one| one.record_type() == kind);
         let positive = answers.iter().map(|one| bounds.hold(one.ttl)).min();
-        let ttl = if found && message.rcode == Rcode::NO_ERROR {
+        let ttl = if found && rcode == ResponseCode::NoError {
             positive.unwrap_or(bounds.floor)
         } else {
             let negative = negative_seconds(&authority).min(bounds.ceiling);
@@ -93,28 +96,40 @@ impl Answer {
         for record in answers.iter_mut().chain(&mut authority) {
             record.ttl = ttl;
         }
-        let authentic = message.flags.is_authentic();
-        Ok(Self { rcode: message.rcode, answers, authority, authentic, ttl })
+        let authentic = message.metadata.authentic_data;
+        Ok(Self { rcode, answers, authority, authentic, ttl })
     }
 
-    /// As a message, ready to be kept and renewed; its question is in lower case.
-    pub fn to_bytes(&self, asked: &Question) -> Vec<u8> {
-        let question = Question { name: asked.name.lower(), ..asked.clone() };
-        let asked = Message::ask(0, question, false, super::wire::Edns::default());
-        let mut message = Message::answer_to(&asked, self.rcode);
-        message.flags = asked.flags.answered(self.authentic);
+    /// As bytes, ready to be kept and renewed; their question is in lower case.
+    ///
+    /// # Errors
+    /// It does not fit in a message.
+    pub fn encoded(&self, asked: &Query) -> Result<Encoded, BadMessage> {
+        let mut question = asked.clone();
+        question.name = question.name.to_lowercase();
+        let mut message = self.message(&wire::ask(0, question, false));
+        message.metadata.authentic_data = self.authentic;
+        Encoded::of(&message)
+    }
+
+    /// As the answer to a question.
+    pub fn message(&self, asked: &Message) -> Message {
+        let mut message = wire::answer_to(asked, self.rcode);
+        // RFC 6840 §5.8: only for who understands it.
+        let understands = asked.metadata.authentic_data || wire::wants_signatures(asked);
+        message.metadata.authentic_data = self.authentic && understands;
         message.answers.clone_from(&self.answers);
-        message.authority.clone_from(&self.authority);
-        message.write(MAX_MESSAGE_BYTES)
+        message.authorities.clone_from(&self.authority);
+        message
     }
 
     /// Out of the bytes of a message that the box has made.
     pub fn of_kept(message: Message, ttl: u32) -> Self {
         Self {
-            rcode: message.rcode,
+            rcode: message.metadata.response_code,
+            authentic: message.metadata.authentic_data,
             answers: message.answers,
-            authority: message.authority,
-            authentic: message.flags.is_authentic(),
+            authority: message.authorities,
             ttl,
         }
     }
@@ -129,38 +144,40 @@ impl Answer {
 
     /// Are there names in it that have to be judged too, or services to be looked through?
     pub fn leads_on(&self) -> bool {
-        let leads = [Kind::CNAME, Kind::DNAME, Kind::SVCB, Kind::HTTPS];
-        self.answers.iter().any(|one| leads.contains(&one.kind))
+        use RecordType::{CNAME, DNAME, HTTPS, SVCB};
+        self.answers.iter().any(|one| matches!(one.record_type(), CNAME | DNAME | SVCB | HTTPS))
     }
 
     /// The names that it leads to.
     pub fn names(&self) -> impl Iterator<Item = Name> {
-        self.answers.iter().filter(|one| one.kind != Kind::DNAME).filter_map(next_name)
+        let leads = self.answers.iter().filter(|one| one.record_type() != RecordType::DNAME);
+        leads.filter_map(next_name)
     }
 }
 
 /// The name and its aliases, and the records that are theirs.
 fn chained(
     name: &Name,
-    kind: Kind,
+    kind: RecordType,
     records: Vec<Record>,
 ) -> Result<(Vec<Name>, Vec<Record>), NoAnswer> {
     let mut chain = vec![name.clone()];
     while let Some(last) = chain.last() {
-        let alias = records.iter().find(|one| one.kind == Kind::CNAME && one.owner.is(last));
-        let Some(next) = alias.filter(|_| kind != Kind::CNAME).and_then(next_name) else { break };
-        if chain.len() > MAX_ALIASES || chain.iter().any(|seen| seen.is(&next)) {
+        let is_alias = |one: &&Record| one.record_type() == RecordType::CNAME && one.name == *last;
+        let alias = records.iter().find(is_alias).filter(|_| kind != RecordType::CNAME);
+        let Some(next) = alias.and_then(next_name) else { break };
+        if chain.len() > MAX_ALIASES || chain.contains(&next) {
             return Err(NoAnswer::Loop);
         }
         chain.push(next);
     }
     let wanted = |one: &Record| {
-        let of_chain = || chain.iter().any(|name| one.owner.is(name));
-        match one.kind {
-            _ if one.class != CLASS_IN => false,
-            Kind::DNAME => chain.iter().any(|name| name.is_within(&one.owner)),
-            Kind::CNAME | Kind::RRSIG => of_chain() || is_signed_dname(one, &chain),
-            other => (other == kind || kind == Kind::ANY) && of_chain(),
+        let of_chain = || chain.contains(&one.name);
+        match one.record_type() {
+            _ if one.dns_class != DNSClass::IN => false,
+            RecordType::DNAME => chain.iter().any(|name| one.name.zone_of(name)),
+            RecordType::CNAME | RecordType::RRSIG => of_chain() || is_signed_dname(one, &chain),
+            other => other == kind && of_chain(),
         }
     };
     let records = records.into_iter().filter(wanted).collect();
@@ -168,88 +185,85 @@ fn chained(
 }
 
 fn is_signed_dname(record: &Record, chain: &[Name]) -> bool {
-    // RFC 4034 §3.1: the type that it signs stands first.
-    let signs = record.data.first_chunk().map(|kind| Kind(u16::from_be_bytes(*kind)));
-    record.kind == Kind::RRSIG
-        && signs == Some(Kind::DNAME)
-        && chain.iter().any(|name| name.is_within(&record.owner))
+    signed_type(record) == Some(RecordType::DNAME)
+        && chain.iter().any(|name| record.name.zone_of(name))
 }
 
 /// In the letters of the question that is kept: upstreams answer in those of the one they got.
-fn renamed(records: Vec<Record>, name: &Name) -> Vec<Record> {
-    let owner = |one: Record| {
-        if one.owner.is(name) { Record { owner: name.clone(), ..one } } else { one }
-    };
-    records.into_iter().map(owner).collect()
+pub fn rename(records: &mut [Record], name: &Name) {
+    for record in records.iter_mut().filter(|record| record.name == *name) {
+        record.name.clone_from(name);
+    }
 }
 
-/// Of what is not there: the SOA, and the proofs of it.
-fn is_proof(record: &Record, chain: &[Name]) -> bool {
-    let about = |zone: &Name| chain.iter().any(|name| name.is_within(zone));
-    match record.kind {
-        Kind::SOA => about(&record.owner),
-        // Owners of NSEC3 are hashes below the zone: its parent is looked at.
-        Kind::NSEC | Kind::NSEC3 | Kind::RRSIG => {
-            let mut suffixes = record.owner.suffixes().filter_map(|wire| Name::read(wire, 0).ok());
-            suffixes.next().is_some_and(|(own, _)| about(&own))
-                || suffixes.next().is_some_and(|(zone, _)| about(&zone))
+/// Of what is not there: the SOA, and the proofs of it, which may stand anywhere in the zone that
+/// signs them.
+fn proofs(mut records: Vec<Record>, chain: &[Name]) -> Vec<Record> {
+    let is_about = |zone: &Name| chain.iter().any(|name| zone.zone_of(name));
+    let zones: Vec<Name> = records.iter().filter_map(signer).filter(is_about).collect();
+    records.retain(|record| match record.record_type() {
+        RecordType::SOA => is_about(&record.name),
+        RecordType::NSEC | RecordType::NSEC3 | RecordType::RRSIG => {
+            zones.iter().any(|zone| zone.zone_of(&record.name))
         }
         _ => false,
-    }
+    });
+    records
 }
 
 /// RFC 2308 §5: the smaller of the SOA's own TTL and its last field.
 fn negative_seconds(authority: &[Record]) -> u32 {
-    let soa = authority.iter().find(|one| one.kind == Kind::SOA);
-    let minimum = soa.and_then(|soa| Some((soa.ttl, *soa.data.last_chunk::<4>()?)));
-    minimum.map_or(UNSIGNED_NEGATIVE_SECONDS, |(ttl, minimum)| {
-        ttl.min(u32::from_be_bytes(minimum)).min(MAX_NEGATIVE_SECONDS)
-    })
+    let soa = authority.iter().find_map(|one| match &one.data {
+        RData::SOA(soa) => Some(one.ttl.min(soa.minimum)),
+        _ => None,
+    });
+    soa.map_or(UNSIGNED_NEGATIVE_SECONDS, |seconds| seconds.min(MAX_NEGATIVE_SECONDS))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::testing::{alias, question, record, soa};
+    use crate::dns::{
+        testing::{alias, question, record, soa},
+        wire::{answer_to, ask},
+    };
 
     const BOUNDS: Bounds = Bounds { floor: 10, ceiling: 86_400 };
 
-    fn message(asked: &Question, answers: Vec<Record>) -> Message {
-        let edns = crate::dns::wire::Edns::default();
-        let mut message =
-            Message::answer_to(&Message::ask(1, asked.clone(), false, edns), Rcode::NO_ERROR);
+    fn message(asked: &Query, answers: Vec<Record>) -> Message {
+        let mut message = answer_to(&ask(1, asked.clone(), false), ResponseCode::NoError);
         message.answers = answers;
         message
     }
 
     #[test]
     fn facts_of_names_that_were_not_asked_for_are_not_believed() {
-        let asked = question("WWW.school.example", Kind::A);
+        let asked = question("WWW.school.example", RecordType::A);
         let read = message(
             &asked,
             vec![
                 alias("www.School.example", "cdn.example"),
-                record("cdn.example", Kind::A, &[192, 0, 2, 1], 60),
-                record("bank.example", Kind::A, &[192, 0, 2, 66], 86_400),
-                record("www.school.example", Kind::TXT, b"\x01x", 60),
+                record("cdn.example", RecordType::A, &[192, 0, 2, 1], 60),
+                record("bank.example", RecordType::A, &[192, 0, 2, 66], 86_400),
+                record("www.school.example", RecordType::TXT, b"\x01x", 60),
             ],
         );
         let read = Answer::read(read, &asked, BOUNDS).unwrap();
-        let owners: Vec<_> = read.answers.iter().map(|one| one.owner.to_string()).collect();
+        let owners: Vec<_> = read.answers.iter().map(|one| one.name.to_string()).collect();
         assert_eq!(owners, ["www.school.example.", "cdn.example."]);
         assert_eq!((read.ttl, read.names().count(), read.leads_on()), (60, 1, true));
     }
 
     #[test]
     fn aliases_that_loop_or_go_on_and_on_are_no_answer() {
-        let asked = question("a.example", Kind::A);
+        let asked = question("a.example", RecordType::A);
         let looped = vec![alias("a.example", "b.example"), alias("b.example", "a.example")];
         let read = Answer::read(message(&asked, looped), &asked, BOUNDS);
         assert_eq!(read.unwrap_err(), NoAnswer::Loop);
         let own =
             Answer::read(message(&asked, vec![alias("a.example", "A.example")]), &asked, BOUNDS);
         assert_eq!(own.unwrap_err(), NoAnswer::Loop);
-        let asked = question("n0.example", Kind::A);
+        let asked = question("n0.example", RecordType::A);
         let link = |n: usize| alias(&format!("n{n}.example"), &format!("n{}.example", n + 1));
         let long = |length| message(&asked, (0..length).map(link).collect());
         assert!(Answer::read(long(MAX_ALIASES), &asked, BOUNDS).is_ok());
@@ -258,11 +272,11 @@ mod tests {
 
     #[test]
     fn what_is_not_there_counts_as_long_as_its_zone_says_within_bounds() {
-        let asked = question("no.school.example", Kind::A);
+        let asked = question("no.school.example", RecordType::A);
         let ttl = |authority: Vec<Record>| {
             let mut message = message(&asked, vec![]);
-            message.rcode = Rcode::NX_DOMAIN;
-            message.authority = authority;
+            message.metadata.response_code = ResponseCode::NXDomain;
+            message.authorities = authority;
             Answer::read(message, &asked, BOUNDS).unwrap()
         };
         assert_eq!(ttl(vec![soa("school.example", 600, 90)]).ttl, 90);
@@ -274,10 +288,38 @@ mod tests {
     }
 
     #[test]
+    fn proofs_are_passed_on_wherever_in_their_zone_they_stand_and_no_other_zone_s() {
+        let asked = question("c.school.example", RecordType::A);
+        let signature = |owner: &str, zone: &str| {
+            let zone = crate::dns::testing::wire_name(zone);
+            record(
+                owner,
+                RecordType::RRSIG,
+                &[&[0, 47, 8, 3][..], &[0; 14], &zone, b"sig"].concat(),
+                60,
+            )
+        };
+        let nsec = |owner: &str| record(owner, RecordType::NSEC, b"\x01x\x00\x00\x01\x40", 60);
+        let mut message = message(&asked, vec![]);
+        message.metadata.response_code = ResponseCode::NXDomain;
+        message.authorities = vec![
+            nsec("a.b.school.example"),
+            signature("a.b.school.example", "School.example"),
+            nsec("a.bank.example"),
+            signature("a.bank.example", "bank.example"),
+        ];
+        let kept = message.authorities[..2].to_vec();
+        let read = Answer::read(message, &asked, BOUNDS).unwrap();
+        let names = |all: &[Record]| all.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&read.authority), names(&kept));
+        assert_eq!(read.authority[1].data, kept[1].data);
+    }
+
+    #[test]
     fn ttls_are_held_between_floor_and_ceiling() {
-        let asked = question("a.example", Kind::A);
+        let asked = question("a.example", RecordType::A);
         for (sent, kept) in [(0, 10), (60, 60), (1 << 30, 86_400), (u32::MAX, 10)] {
-            let one = record("a.example", Kind::A, &[192, 0, 2, 1], sent);
+            let one = record("a.example", RecordType::A, &[192, 0, 2, 1], sent);
             let read = Answer::read(message(&asked, vec![one]), &asked, BOUNDS).unwrap();
             assert_eq!((read.ttl, read.answers[0].ttl), (kept, kept), "{sent}");
         }
@@ -285,10 +327,10 @@ mod tests {
 
     #[test]
     fn a_server_that_refuses_has_not_answered() {
-        let asked = question("a.example", Kind::A);
-        for code in [Rcode::SERV_FAIL, Rcode::REFUSED, Rcode::FORM_ERR] {
+        let asked = question("a.example", RecordType::A);
+        for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::FormErr] {
             let mut message = message(&asked, vec![]);
-            message.rcode = code;
+            message.metadata.response_code = code;
             assert_eq!(Answer::read(message, &asked, BOUNDS).unwrap_err(), NoAnswer::Code(code));
         }
     }

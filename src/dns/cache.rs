@@ -6,13 +6,13 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
+use hickory_proto::op::Query;
 use lru::LruCache;
 
-use super::wire::Question;
+use super::wire::{self, Encoded};
 
 /// Answers, whatever their size.
 const MAX_ENTRIES: NonZeroUsize = NonZeroUsize::new(1_000_000).unwrap();
@@ -30,9 +30,8 @@ pub struct Key(Box<[u8]>);
 
 impl Key {
     /// Of a question; with or without signatures, checked or not.
-    pub fn new(asked: &Question, signatures: bool, no_checking: bool) -> Self {
-        let mut key = asked.name.as_wire().to_ascii_lowercase();
-        key.extend_from_slice(&asked.kind.0.to_be_bytes());
+    pub fn new(asked: &Query, signatures: bool, no_checking: bool) -> Self {
+        let mut key = wire::key(&asked.name, asked.query_type);
         key.push(u8::from(signatures) | u8::from(no_checking) << 1);
         Self(key.into())
     }
@@ -42,7 +41,7 @@ impl Key {
 #[derive(Debug, Clone)]
 pub struct Kept {
     /// The message, in lower case, without EDNS.
-    pub message: Arc<[u8]>,
+    pub message: Encoded,
     /// Can it be given as it is: are there no names in it to be judged?
     pub is_plain: bool,
 }
@@ -156,15 +155,23 @@ fn weight(key: &Key, entry: &Entry) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::rr::RecordType;
+
     use super::*;
-    use crate::dns::{testing::question, wire::Kind};
+    use crate::dns::{
+        answer::Answer,
+        testing::{question, record},
+    };
 
     fn key(text: &str) -> Key {
-        Key::new(&question(text, Kind::A), false, false)
+        Key::new(&question(text, RecordType::A), false, false)
     }
 
+    /// That takes about so many bytes.
     fn kept(bytes: usize) -> Kept {
-        Kept { message: vec![0; bytes].into(), is_plain: true }
+        let text = record("a.example", RecordType::TXT, &vec![0; bytes], 60);
+        let message = Answer::of(vec![text], 60).encoded(&question("a.example", RecordType::TXT));
+        Kept { message: message.unwrap(), is_plain: true }
     }
 
     fn left(found: Found) -> Option<(u32, bool)> {
@@ -222,10 +229,10 @@ mod tests {
 
     #[test]
     fn questions_that_differ_in_what_they_want_are_kept_apart() {
-        let asked = question("a.example", Kind::A);
+        let asked = question("a.example", RecordType::A);
         let keys = [(false, false), (true, false), (false, true), (true, true)]
             .map(|(signatures, unchecked)| Key::new(&asked, signatures, unchecked));
         assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), 4);
-        assert_ne!(keys[0], Key::new(&question("a.example", Kind::AAAA), false, false));
+        assert_ne!(keys[0], Key::new(&question("a.example", RecordType::AAAA), false, false));
     }
 }

@@ -89,16 +89,19 @@ pub async fn landed(mut heard: Heard) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::rr::RecordType;
+
     use super::*;
-    use crate::dns::{testing::question, wire::Kind};
+    use crate::dns::{answer::Answer, testing::question};
 
     #[tokio::test]
     async fn who_asks_the_same_at_once_hears_the_same_and_later_ones_ask_anew() {
         let flights = Flights::default();
-        let key = Key::new(&question("a.example", Kind::A), false, false);
+        let key = Key::new(&question("a.example", RecordType::A), false, false);
         let Place::Asking(flight, first) = flights.board(&key) else { panic!("nobody asks yet") };
         let Place::Waiting(second) = flights.board(&key) else { panic!("it is asked") };
-        let kept = Kept { message: Arc::new([1]), is_plain: true };
+        let answer = Answer::of(vec![], 7).encoded(&question("a.example", RecordType::A));
+        let kept = Kept { message: answer.unwrap(), is_plain: true };
         flight.land(Ok((kept, 7)));
         for heard in [first, second] {
             assert_eq!(landed(heard).await.unwrap().1, 7);
@@ -111,7 +114,8 @@ mod tests {
     #[test]
     fn no_more_questions_are_under_way_than_there_is_room_for() {
         let flights = Flights::default();
-        let key = |n: usize| Key::new(&question(&format!("n{n}.example"), Kind::A), false, false);
+        let key =
+            |n: usize| Key::new(&question(&format!("n{n}.example"), RecordType::A), false, false);
         let under_way: Vec<_> = (0..MAX_FLIGHTS).map(|n| flights.board(&key(n))).collect();
         assert!(matches!(flights.board(&key(MAX_FLIGHTS)), Place::Full));
         drop(under_way);

@@ -2,10 +2,15 @@
 
 use std::net::IpAddr;
 
-use super::{
-    answer::Answer,
-    wire::{CLASS_IN, Kind, Name, Question, Rcode, Record},
+use hickory_proto::{
+    op::{Query, ResponseCode},
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{CNAME, SOA},
+    },
 };
+
+use super::{answer::Answer, wire};
 use crate::config::Refusal;
 
 /// Of what is refused: short, so that what a teacher opens is open soon (`filter` may decide
@@ -18,51 +23,46 @@ pub const NEVER_SECONDS: u32 = 3600;
 
 /// The record of an address.
 pub fn address_record(owner: &Name, address: IpAddr, ttl: u32) -> Record {
-    let (kind, data): (_, Box<[u8]>) = match address {
-        IpAddr::V4(v4) => (Kind::A, v4.octets().into()),
-        IpAddr::V6(v6) => (Kind::AAAA, v6.octets().into()),
+    let data = match address {
+        IpAddr::V4(v4) => RData::A(v4.into()),
+        IpAddr::V6(v6) => RData::AAAA(v6.into()),
     };
-    Record { owner: owner.clone(), kind, class: CLASS_IN, ttl, data }
+    Record::from_rdata(owner.clone(), ttl, data)
 }
 
 /// The record of another name for the same.
 pub fn alias_record(owner: &Name, to: &Name, ttl: u32) -> Record {
-    named_record(owner, Kind::CNAME, to, ttl)
-}
-
-/// A record whose data is a name.
-pub fn named_record(owner: &Name, kind: Kind, to: &Name, ttl: u32) -> Record {
-    Record { owner: owner.clone(), kind, class: CLASS_IN, ttl, data: to.as_wire().into() }
+    Record::from_rdata(owner.clone(), ttl, RData::CNAME(CNAME(to.clone())))
 }
 
 /// The SOA with which devices remember for so long what is not there (RFC 2308 §3); of the form of
 /// RFC 6303 §3.
 fn soa(zone: &Name, ttl: u32) -> Record {
-    let nobody = Name::parse("nobody.invalid").unwrap_or_else(Name::root);
-    let numbers = [1, 3600, 1200, 604_800, ttl].map(u32::to_be_bytes);
-    let data = [zone.as_wire(), nobody.as_wire(), numbers.as_flattened()].concat();
-    Record { owner: zone.clone(), kind: Kind::SOA, class: CLASS_IN, ttl, data: data.into() }
+    let nobody = wire::name("nobody.invalid").unwrap_or_else(Name::root);
+    let data = SOA::new(zone.clone(), nobody, 1, 3600, 1200, 604_800, ttl);
+    Record::from_rdata(zone.clone(), ttl, RData::SOA(data))
 }
 
 /// There is no such name.
 pub fn no_name(zone: &Name, ttl: u32) -> Answer {
-    Answer::nothing(Rcode::NX_DOMAIN, vec![soa(zone, ttl)], ttl)
+    Answer::nothing(ResponseCode::NXDomain, vec![soa(zone, ttl)], ttl)
 }
 
 /// There is nothing of this type.
 pub fn no_data(zone: &Name, ttl: u32) -> Answer {
-    Answer::nothing(Rcode::NO_ERROR, vec![soa(zone, ttl)], ttl)
+    Answer::nothing(ResponseCode::NoError, vec![soa(zone, ttl)], ttl)
 }
 
 /// The addresses of the asked type; else nothing of the type.
-pub fn addresses(asked: &Question, of: &[IpAddr], ttl: u32) -> Answer {
+pub fn addresses(asked: &Query, of: &[IpAddr], ttl: u32) -> Answer {
     let records = of.iter().map(|one| address_record(&asked.name, *one, ttl));
-    let records: Vec<Record> = records.filter(|one| one.kind == asked.kind).collect();
+    let records: Vec<Record> =
+        records.filter(|one| one.record_type() == asked.query_type).collect();
     if records.is_empty() { no_data(&asked.name, ttl) } else { Answer::of(records, ttl) }
 }
 
 /// What a device is told of a name that it may not be told; `page` are the box's addresses.
-pub fn refused(asked: &Question, how: Refusal, page: &[IpAddr]) -> Answer {
+pub fn refused(asked: &Query, how: Refusal, page: &[IpAddr]) -> Answer {
     match how {
         Refusal::Nxdomain => no_name(&asked.name, REFUSED_SECONDS),
         Refusal::Nodata => no_data(&asked.name, REFUSED_SECONDS),
@@ -71,8 +71,8 @@ pub fn refused(asked: &Question, how: Refusal, page: &[IpAddr]) -> Answer {
 }
 
 /// The answer to ANY (RFC 8482 §4.2): one small record that says why.
-pub fn minimal_any(asked: &Question) -> Answer {
-    let data = b"\x07RFC8482\x00".as_slice().into();
-    let (owner, kind, class) = (asked.name.clone(), Kind::HINFO, CLASS_IN);
-    Answer::of(vec![Record { owner, kind, class, ttl: NEVER_SECONDS, data }], NEVER_SECONDS)
+pub fn minimal_any(asked: &Query) -> Answer {
+    let data = wire::data_of(RecordType::HINFO, b"\x07RFC8482\x00".to_vec());
+    let record = Record::from_rdata(asked.name.clone(), NEVER_SECONDS, data);
+    Answer::of(vec![record], NEVER_SECONDS)
 }

@@ -28,6 +28,10 @@ use std::{
     time::Instant,
 };
 
+use hickory_proto::{
+    op::{Query, ResponseCode},
+    rr::{Name, RecordType},
+};
 use jiff::Timestamp;
 use rustls::ClientConfig;
 use tokio_util::task::TaskTracker;
@@ -42,7 +46,7 @@ use self::{
     signs::Signs,
     special::Special,
     upstream::{Unanswered, Upstreams, Wanted},
-    wire::{CLASS_IN, Kind, Message, Name, Question, address},
+    wire::address,
 };
 pub use self::{
     judge::{Denial, Judge, Ruling},
@@ -132,10 +136,12 @@ impl Resolver {
     /// No resolver answers.
     pub async fn addresses(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         let bad = || io::Error::new(io::ErrorKind::InvalidInput, "this is no name");
-        let name = Name::parse(name).ok_or_else(bad)?;
-        let question = |kind| Question { name: name.clone(), kind, class: CLASS_IN };
-        let (v6, v4) =
-            tokio::join!(self.found(question(Kind::AAAA)), self.found(question(Kind::A)));
+        let name = wire::name(name).ok_or_else(bad)?;
+        let question = |kind| Query::query(name.clone(), kind);
+        let (v6, v4) = tokio::join!(
+            self.found(question(RecordType::AAAA)),
+            self.found(question(RecordType::A))
+        );
         let mut addresses = Vec::new();
         for answer in [&v6, &v4].into_iter().flatten() {
             addresses.extend(answer.answers.iter().filter_map(address));
@@ -147,10 +153,10 @@ impl Resolver {
         }
     }
 
-    async fn found(&self, question: Question) -> Result<Answer, Unanswered> {
+    async fn found(&self, question: Query) -> Result<Answer, Unanswered> {
         let wanted = Wanted { question, signatures: false, no_checking: false };
         let (kept, left) = self.answer(&wanted).await.map(|(kept, left, _)| (kept, left))?;
-        let message = Message::read(&kept.message).map_err(|_| Unanswered::Silent)?;
+        let message = kept.message.read().map_err(|_| Unanswered::Silent)?;
         Ok(Answer::of_kept(message, left))
     }
 
@@ -188,7 +194,7 @@ impl Shared {
             let read = Answer::read(message, &wanted.question, self.bounds);
             read.map_err(|why| match why {
                 answer::NoAnswer::Code(code) => Unanswered::Code(code),
-                answer::NoAnswer::Loop => Unanswered::Code(wire::Rcode::SERV_FAIL),
+                answer::NoAnswer::Loop => Unanswered::Code(ResponseCode::ServFail),
             })
         });
         let answer = match answer {
@@ -198,7 +204,10 @@ impl Shared {
                 return Err(why);
             }
         };
-        let message = answer.to_bytes(&wanted.question).into();
+        let message = answer.encoded(&wanted.question).map_err(|why| {
+            tracing::debug!(%why, "an answer cannot be kept");
+            Unanswered::Code(ResponseCode::ServFail)
+        })?;
         let kept = Kept { message, is_plain: !answer.leads_on() };
         self.cache().keep(key.clone(), kept.clone(), answer.ttl, Instant::now());
         Ok((kept, answer.ttl))
@@ -211,7 +220,9 @@ impl Shared {
 
     fn ruling(&self, who: IpAddr, name: &Name) -> Ruling {
         // Of a name that is no host's, and whose parents are none either, nothing is known.
-        name.host().map(|host| self.judge.judge(who, &host, Timestamp::now())).unwrap_or_default()
+        wire::host(name)
+            .map(|host| self.judge.judge(who, &host, Timestamp::now()))
+            .unwrap_or_default()
     }
 }
 

@@ -3,11 +3,12 @@
 
 use std::net::IpAddr;
 
-use super::{
-    answer::Answer,
-    made, svcb,
-    wire::{Kind, Name, Question, address},
+use hickory_proto::{
+    op::Query,
+    rr::{Name, RecordType},
 };
+
+use super::{answer::Answer, made, svcb, wire::address};
 use crate::{config::Site, net::client::is_public};
 
 /// Whose address tells Windows that IPv6 names are answered; a private one
@@ -27,13 +28,13 @@ impl Private {
     }
 
     /// The answer, if no private address is in it that should not be; else nothing of the type.
-    pub fn checked(&self, answer: Answer, asked: &Question) -> Answer {
+    pub fn checked(&self, answer: Answer, asked: &Query) -> Answer {
         let strange = |address: &IpAddr| {
             let own = |site: &Site| site.has_address(*address);
             !is_public(address.to_canonical()) && !self.sites.iter().any(own)
         };
-        let has_strange = answer.answers.iter().any(|record| match record.kind {
-            Kind::SVCB | Kind::HTTPS => {
+        let has_strange = answer.answers.iter().any(|record| match record.record_type() {
+            RecordType::SVCB | RecordType::HTTPS => {
                 svcb::hints(record).is_none_or(|hints| hints.iter().any(strange))
             }
             _ => address(record).as_ref().is_some_and(strange),
@@ -46,7 +47,7 @@ impl Private {
     }
 
     fn may_be_private(&self, name: &Name) -> bool {
-        let text = name.lower().to_string();
+        let text = name.to_lowercase().to_ascii();
         let text = text.trim_end_matches('.');
         text == WINDOWS_PROBE || self.sites.iter().any(|site| site.has_name(text))
     }
@@ -65,19 +66,19 @@ mod tests {
             let answer = Answer::of(vec![record(name, kind, data, 60)], 60);
             !private.checked(answer, &question(name, kind)).answers.is_empty()
         };
-        assert!(told("a.example", Kind::A, &[9, 9, 9, 9]));
+        assert!(told("a.example", RecordType::A, &[9, 9, 9, 9]));
         for inside in
             [[10, 0, 0, 1], [127, 0, 0, 1], [192, 168, 1, 1], [169, 254, 169, 254], [0; 4]]
         {
-            assert!(!told("a.example", Kind::A, &inside), "{inside:?}");
-            assert!(told("intra.Ac-Example.fr", Kind::A, &inside));
+            assert!(!told("a.example", RecordType::A, &inside), "{inside:?}");
+            assert!(told("intra.Ac-Example.fr", RecordType::A, &inside));
         }
-        assert!(told("a.example", Kind::A, &[10, 7, 1, 1]));
+        assert!(told("a.example", RecordType::A, &[10, 7, 1, 1]));
         let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1];
-        assert!(!told("a.example", Kind::AAAA, &mapped));
-        assert!(!told("notac-example.fr", Kind::AAAA, &[0xfd; 16]));
-        assert!(told("dns.msftncsi.com", Kind::AAAA, &[0xfd; 16]));
+        assert!(!told("a.example", RecordType::AAAA, &mapped));
+        assert!(!told("notac-example.fr", RecordType::AAAA, &[0xfd; 16]));
+        assert!(told("dns.msftncsi.com", RecordType::AAAA, &[0xfd; 16]));
         let hint = [&[0, 1, 0, 0, 4, 0, 4][..], &[10, 0, 0, 1]].concat();
-        assert!(!told("a.example", Kind::HTTPS, &hint));
+        assert!(!told("a.example", RecordType::HTTPS, &hint));
     }
 }

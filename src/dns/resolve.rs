@@ -1,8 +1,12 @@
 //! A device's question on its way to its answer: what the box says itself, what the policy says,
 //! what others say.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
+use hickory_proto::{
+    op::{Query, ResponseCode},
+    rr::{DNSClass, RecordType},
+};
 use jiff::Timestamp;
 
 use super::{
@@ -12,7 +16,7 @@ use super::{
     judge::Denial,
     made, svcb,
     upstream::{Unanswered, Wanted, is_forwarded},
-    wire::{CLASS_IN, Ede, Kind, Message, Name, Question, Rcode},
+    wire::{self, Ede, Encoded, signed_type},
 };
 use crate::filter::host::Host;
 
@@ -23,7 +27,7 @@ pub const STALE_SECONDS: u32 = 30;
 #[derive(Debug, Clone)]
 pub struct Asked<'a> {
     /// What.
-    pub question: &'a Question,
+    pub question: &'a Query,
     /// With signatures (DO)?
     pub signatures: bool,
     /// Unchecked (CD)?
@@ -40,7 +44,7 @@ pub enum Reply {
     /// An answer, and why it is so.
     Made(Box<Answer>, Option<Ede>),
     /// An answer as it was kept, which counts for so many seconds.
-    Kept(Arc<[u8]>, u32),
+    Kept(Encoded, u32),
 }
 
 impl Reply {
@@ -48,7 +52,7 @@ impl Reply {
         Self::Made(Box::new(answer), None)
     }
 
-    fn code(rcode: Rcode, reason: Option<Ede>) -> Self {
+    fn code(rcode: ResponseCode, reason: Option<Ede>) -> Self {
         Self::Made(Box::new(Answer::nothing(rcode, Vec::new(), 0)), reason)
     }
 }
@@ -64,14 +68,14 @@ pub enum AtOnce {
 /// The answer, if nobody else has to be asked for it. Never waits.
 pub fn at_once(own: &Resolver, asked: &Asked<'_>) -> AtOnce {
     let (shared, question) = (&own.shared, asked.question);
-    if question.class != CLASS_IN {
-        return AtOnce::Reply(Reply::code(Rcode::REFUSED, None));
+    if question.query_class != DNSClass::IN {
+        return AtOnce::Reply(Reply::code(ResponseCode::Refused, None));
     }
-    if question.kind == Kind::ANY {
+    if question.query_type == RecordType::ANY {
         return AtOnce::Reply(Reply::made(made::minimal_any(question)));
     }
-    if !is_forwarded(question.kind) {
-        return AtOnce::Reply(Reply::code(Rcode::NOT_IMP, None));
+    if !is_forwarded(question.query_type) {
+        return AtOnce::Reply(Reply::code(ResponseCode::NotImp, None));
     }
     let local = shared.own.answer(question, asked.near);
     if let Some(answer) = local.or_else(|| shared.special.answer(question)) {
@@ -118,18 +122,18 @@ pub async fn further(own: &Resolver, asked: &Asked<'_>, ruling: Ruling) -> Reply
 async fn safely(own: &Resolver, asked: &Asked<'_>, safe: &Host) -> Reply {
     let question = asked.question;
     let nothing = || Reply::made(made::no_data(&question.name, made::REFUSED_SECONDS));
-    if ![Kind::A, Kind::AAAA].contains(&question.kind) {
+    if ![RecordType::A, RecordType::AAAA].contains(&question.query_type) {
         return nothing();
     }
     let target = match safe {
         Host::Address(address) => {
             return Reply::made(made::addresses(question, &[*address], made::OWN_SECONDS));
         }
-        Host::Name(name) => Name::parse(name.as_str()),
+        Host::Name(name) => wire::name(name.as_str()),
     };
     let Some(target) = target else { return nothing() };
     let wanted = Wanted {
-        question: Question { name: target.clone(), ..question.clone() },
+        question: Query::query(target.clone(), question.query_type),
         signatures: false,
         no_checking: false,
     };
@@ -137,7 +141,7 @@ async fn safely(own: &Resolver, asked: &Asked<'_>, safe: &Host) -> Reply {
         Ok((kept, left, _)) => (kept, left),
         Err(why) => return unanswered(why),
     };
-    let Ok(message) = Message::read(&kept.message) else { return nothing() };
+    let Ok(message) = kept.message.read() else { return nothing() };
     let mut answer = Answer::of_kept(message, left);
     answer.answers.insert(0, made::alias_record(&question.name, &target, left));
     answer.authentic = false;
@@ -150,7 +154,7 @@ fn unanswered(why: Unanswered) -> Reply {
         Unanswered::Code(_) => None,
         other => Some(Ede::new(Ede::NETWORK, &other.to_string())),
     };
-    Reply::code(Rcode::SERV_FAIL, reason)
+    Reply::code(ResponseCode::ServFail, reason)
 }
 
 impl Asked<'_> {
@@ -178,8 +182,8 @@ impl Shared {
         if kept.is_plain && !is_old {
             return Reply::Kept(kept.message, left);
         }
-        let Ok(message) = Message::read(&kept.message) else {
-            return Reply::code(Rcode::SERV_FAIL, None);
+        let Ok(message) = kept.message.read() else {
+            return Reply::code(ResponseCode::ServFail, None);
         };
         let mut answer = Answer::of_kept(message, left);
         for name in answer.names() {
@@ -198,14 +202,14 @@ impl Shared {
 
 /// Takes out what would hide names from the gateway. What was changed is no longer signed.
 fn strip_ech(answer: &mut Answer) {
-    let is_service = |kind: Kind| [Kind::SVCB, Kind::HTTPS].contains(&kind);
-    if !answer.answers.iter().any(|record| is_service(record.kind)) {
+    let is_service = |kind: RecordType| [RecordType::SVCB, RecordType::HTTPS].contains(&kind);
+    if !answer.answers.iter().any(|record| is_service(record.record_type())) {
         return;
     }
     let mut changed = false;
     let records = std::mem::take(&mut answer.answers);
     for record in records {
-        if !is_service(record.kind) {
+        if !is_service(record.record_type()) {
             answer.answers.push(record);
             continue;
         }
@@ -215,10 +219,7 @@ fn strip_ech(answer: &mut Answer) {
     }
     if changed {
         answer.authentic = false;
-        let signs_service = |data: &[u8]| {
-            data.first_chunk().is_some_and(|kind| is_service(Kind(u16::from_be_bytes(*kind))))
-        };
-        answer.answers.retain(|one| one.kind != Kind::RRSIG || !signs_service(&one.data));
+        answer.answers.retain(|one| !signed_type(one).is_some_and(is_service));
     }
 }
 

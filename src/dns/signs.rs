@@ -106,8 +106,9 @@ fn sign<T>(outcome: &Result<T, Unanswered>, beyond: bool) -> Option<Sign> {
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::op::ResponseCode;
+
     use super::*;
-    use crate::dns::wire::Rcode;
 
     fn signs(link: &Link, resolvers: &[&str]) -> Signs {
         let resolvers: Vec<Nameserver> = resolvers.iter().map(|one| one.parse().unwrap()).collect();
@@ -128,11 +129,11 @@ mod tests {
     async fn an_answer_from_beyond_ends_an_outage_and_one_from_this_side_does_not() {
         for (resolvers, outcome, state) in [
             (&["9.9.9.9", "[2620:fe::fe]:53"][..], Ok(()), State::Degraded),
-            (&["9.9.9.9"], Err(Unanswered::Code(Rcode::SERV_FAIL)), State::Degraded),
+            (&["9.9.9.9"], Err(Unanswered::Code(ResponseCode::ServFail)), State::Degraded),
             (&["9.9.9.9"], Err(Unanswered::Away), State::Down),
             (&["10.1.0.53"], Ok(()), State::Down),
             (&["9.9.9.9", "10.1.0.53"], Ok(()), State::Down),
-            (&["127.0.0.53"], Err(Unanswered::Code(Rcode::SERV_FAIL)), State::Down),
+            (&["127.0.0.53"], Err(Unanswered::Code(ResponseCode::ServFail)), State::Down),
         ] {
             let link = cut(3);
             assert_eq!(link.state(), State::Down);

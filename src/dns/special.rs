@@ -4,11 +4,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{
-    answer::Answer,
-    made,
-    wire::{Name, Question},
-};
+use hickory_proto::{op::Query, rr::Name};
+
+use super::{answer::Answer, made, wire};
 
 /// What is said of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,19 +66,19 @@ impl Default for Special {
         let private = (16..32).map(|n| (format!("{n}.172.in-addr.arpa"), Said::NoName));
         let named = NAMES.iter().map(|(name, said)| ((*name).to_owned(), *said));
         let parsed =
-            named.chain(private).filter_map(|(text, said)| Some((Name::parse(&text)?, said)));
+            named.chain(private).filter_map(|(text, said)| Some((wire::name(&text)?, said)));
         Self(parsed.collect())
     }
 }
 
 impl Special {
     /// What is said of a name that is one of these.
-    pub fn answer(&self, asked: &Question) -> Option<Answer> {
-        let first = asked.name.labels().next().unwrap_or_default();
+    pub fn answer(&self, asked: &Query) -> Option<Answer> {
+        let first = asked.name.iter().next().unwrap_or_default();
         if FIRST_LABELS.iter().any(|label| label.eq_ignore_ascii_case(first)) {
             return Some(made::no_name(&asked.name, CANARY_SECONDS));
         }
-        let (zone, said) = self.0.iter().find(|(name, _)| asked.name.is_within(name))?;
+        let (zone, said) = self.0.iter().find(|(name, _)| name.zone_of(&asked.name))?;
         Some(match said {
             Said::NoName => made::no_name(zone, CANARY_SECONDS),
             Said::NoData => made::no_data(zone, CANARY_SECONDS),
@@ -94,11 +92,10 @@ impl Special {
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::{op::ResponseCode, rr::RecordType};
+
     use super::*;
-    use crate::dns::{
-        testing::question,
-        wire::{Kind, Rcode},
-    };
+    use crate::dns::testing::question;
 
     #[test]
     fn each_name_is_answered_as_its_owner_asks_and_none_beside_it() {
@@ -119,17 +116,17 @@ mod tests {
             "4.3.2.10.in-addr.arpa",
             "1.1.31.172.in-addr.arpa",
         ] {
-            for kind in [Kind::A, Kind::AAAA, Kind::HTTPS] {
-                assert_eq!(said(name, kind), Some((Rcode::NX_DOMAIN, 0)), "{name}");
+            for kind in [RecordType::A, RecordType::AAAA, RecordType::HTTPS] {
+                assert_eq!(said(name, kind), Some((ResponseCode::NXDomain, 0)), "{name}");
             }
         }
-        assert_eq!(said("_dns.resolver.arpa", Kind::SVCB), Some((Rcode::NO_ERROR, 0)));
-        assert_eq!(said("localhost", Kind::A), Some((Rcode::NO_ERROR, 1)));
-        assert_eq!(said("a.localhost", Kind::HTTPS), Some((Rcode::NO_ERROR, 0)));
+        assert_eq!(said("_dns.resolver.arpa", RecordType::SVCB), Some((ResponseCode::NoError, 0)));
+        assert_eq!(said("localhost", RecordType::A), Some((ResponseCode::NoError, 1)));
+        assert_eq!(said("a.localhost", RecordType::HTTPS), Some((ResponseCode::NoError, 0)));
         for name in
             ["icloud.com", "net", "application-dns.net", "1.1.32.172.in-addr.arpa", "wpads.fr"]
         {
-            assert_eq!(said(name, Kind::A), None, "{name}");
+            assert_eq!(said(name, RecordType::A), None, "{name}");
         }
     }
 }

@@ -1,99 +1,60 @@
 //! Surgery on SVCB and HTTPS records (RFC 9460): the keys that hide a name (`ech`) taken out, and
-//! addresses in them looked at. By framing: what is not understood stays byte for byte. Pure.
+//! addresses in them looked at. What is not understood stays byte for byte. Pure.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use super::wire::{Name, Record};
+use hickory_proto::rr::{
+    Record,
+    rdata::svcb::{IpHint, SvcParamKey, SvcParamValue},
+};
 
-/// Keys of parameters (RFC 9460 §14.3.2).
-const MANDATORY: u16 = 0;
-const IPV4_HINT: u16 = 4;
-const ECH: u16 = 5;
-const IPV6_HINT: u16 = 6;
-/// Parameters of a record: far more than there are keys.
-const MAX_PARAMETERS: usize = 64;
-
-/// A record's data in its parts.
-struct Service<'a> {
-    /// Priority and target.
-    head: &'a [u8],
-    parameters: Vec<(u16, &'a [u8])>,
-}
-
-impl<'a> Service<'a> {
-    fn read(data: &'a [u8]) -> Option<Self> {
-        let (_, length) = Name::read(data.get(2..)?, 0).ok()?;
-        let (head, mut rest) = data.split_at_checked(2 + length)?;
-        let mut parameters = Vec::new();
-        while let Some((start, more)) = rest.split_first_chunk::<4>() {
-            let [a, b, c, d] = *start;
-            let (key, length) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-            let (value, next) = more.split_at_checked(usize::from(length))?;
-            // RFC 9460 §2.2: in ascending order, each once.
-            if parameters.last().is_some_and(|(last, _)| *last >= key)
-                || parameters.len() == MAX_PARAMETERS
-            {
-                return None;
-            }
-            parameters.push((key, value));
-            rest = next;
-        }
-        rest.is_empty().then_some(Self { head, parameters })
-    }
-
-    fn value(&self, key: u16) -> Option<&'a [u8]> {
-        self.parameters.iter().find(|(own, _)| *own == key).map(|(_, value)| *value)
-    }
-}
+use super::wire::{service, service_data};
 
 /// A record without the keys under which devices would hide the name they go to (RFC 9849); the
 /// same record if it has none. Nothing for one that cannot be read: no device could use it.
 pub fn without_ech(record: &Record) -> Option<Record> {
-    let service = Service::read(&record.data)?;
-    if service.value(ECH).is_none() {
+    let mut service = service(record)?;
+    let is_ech = |(key, _): &(SvcParamKey, SvcParamValue)| *key == SvcParamKey::EchConfigList;
+    if !service.svc_params.iter().any(is_ech) {
         return Some(record.clone());
     }
-    let mut data = service.head.to_vec();
-    let mut put = |key: u16, value: &[u8]| {
-        data.extend_from_slice(&key.to_be_bytes());
-        data.extend_from_slice(&u16::try_from(value.len()).unwrap_or(0).to_be_bytes());
-        data.extend_from_slice(value);
-    };
-    for (key, value) in &service.parameters {
-        match *key {
-            ECH => {}
-            // A device that must understand `ech` would not use the record without it.
-            MANDATORY => {
-                let kept: Vec<u8> = value
-                    .chunks(2)
-                    .filter(|key| *key != ECH.to_be_bytes())
-                    .flatten()
-                    .copied()
-                    .collect();
-                if !kept.is_empty() {
-                    put(MANDATORY, &kept);
-                }
-            }
-            key => put(key, value),
+    service.svc_params.retain_mut(|parameter| match parameter {
+        (SvcParamKey::EchConfigList, _) => false,
+        // A device that must understand `ech` would not use the record without it.
+        (_, SvcParamValue::Mandatory(keys)) => {
+            keys.0.retain(|key| *key != SvcParamKey::EchConfigList);
+            !keys.0.is_empty()
         }
-    }
-    Some(Record { data: data.into(), ..record.clone() })
+        _ => true,
+    });
+    let mut without = record.clone();
+    without.data = service_data(record.record_type(), &service)?;
+    Some(without)
 }
 
 /// The addresses that a record gives as hints. Nothing for one that cannot be read.
 pub fn hints(record: &Record) -> Option<Vec<IpAddr>> {
-    let service = Service::read(&record.data)?;
-    let v4 = service.value(IPV4_HINT).unwrap_or_default().chunks(4);
-    let v4 = v4.map(|bytes| Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).into()));
-    let v6 = service.value(IPV6_HINT).unwrap_or_default().chunks(16);
-    let v6 = v6.map(|bytes| Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()));
-    v4.chain(v6).collect()
+    let mut hints: Vec<IpAddr> = Vec::new();
+    for (_, value) in service(record)?.svc_params {
+        match value {
+            SvcParamValue::Ipv4Hint(IpHint(all)) => {
+                hints.extend(all.iter().map(|one| IpAddr::V4(one.0)));
+            }
+            SvcParamValue::Ipv6Hint(IpHint(all)) => {
+                hints.extend(all.iter().map(|one| IpAddr::V6(one.0)));
+            }
+            _ => {}
+        }
+    }
+    Some(hints)
 }
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::rr::RecordType;
+
     use super::*;
-    use crate::dns::{testing::record, wire::Kind};
+    use crate::dns::testing::record;
 
     fn service(parameters: &[(u16, &[u8])]) -> Record {
         let mut data = [&[0, 1][..], b"\x01t\x07example\0"].concat();
@@ -102,7 +63,7 @@ mod tests {
             data.extend(u16::try_from(value.len()).unwrap().to_be_bytes());
             data.extend_from_slice(value);
         }
-        record("a.example", Kind::HTTPS, &data, 60)
+        record("a.example", RecordType::HTTPS, &data, 60)
     }
 
     #[test]
@@ -132,8 +93,8 @@ mod tests {
             service(&[(4, &[10, 0, 0])]),
             service(&[(5, b"x"), (1, b"y")]),
             service(&[(5, b"x"), (5, b"y")]),
-            record("a.example", Kind::HTTPS, &[0], 60),
-            record("a.example", Kind::HTTPS, &[0, 1, 0, 0, 5, 0, 9, 1], 60),
+            record("a.example", RecordType::HTTPS, &[0], 60),
+            record("a.example", RecordType::HTTPS, &[0, 1, 0, 0, 5, 0, 9, 1], 60),
         ] {
             let both = (hints(&bad).is_none(), without_ech(&bad).is_none());
             assert!(both.0 || both.1, "{bad:?}");

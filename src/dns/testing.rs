@@ -5,6 +5,14 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use hickory_proto::{
+    op::{Message, Query, ResponseCode},
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{CNAME, SOA},
+    },
+    serialize::binary::{BinDecoder, BinEncodable as _, Restrict},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, UdpSocket},
@@ -13,7 +21,7 @@ use tokio::{
 use super::{
     Asked, Judge, Parts, Reply, Resolver,
     answer::Answer,
-    wire::{CLASS_IN, Kind, MAX_MESSAGE_BYTES, Message, Name, Question, Rcode, Record},
+    wire::{self, MAX_MESSAGE_BYTES},
 };
 use crate::{config, net::link::Link};
 
@@ -23,42 +31,59 @@ pub const DEVICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 2, 3));
 pub const BOX: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 0, 1));
 
 pub fn name(text: &str) -> Name {
-    Name::parse(text).unwrap()
+    wire::name(text).unwrap()
 }
 
-pub fn question(text: &str, kind: Kind) -> Question {
-    Question { name: name(text), kind, class: CLASS_IN }
+/// A name as it travels.
+pub fn wire_name(text: &str) -> Vec<u8> {
+    name(text).to_bytes().unwrap()
 }
 
-pub fn record(owner: &str, kind: Kind, data: &[u8], ttl: u32) -> Record {
-    Record { owner: name(owner), kind, class: CLASS_IN, ttl, data: data.into() }
+pub fn question(text: &str, kind: RecordType) -> Query {
+    Query::query(name(text), kind)
+}
+
+/// A record of these bytes; addresses are taken apart, as they are where messages are read.
+pub fn record(owner: &str, kind: RecordType, data: &[u8], ttl: u32) -> Record {
+    let length = Restrict::new(data.len().try_into().unwrap());
+    let data = match kind {
+        RecordType::A | RecordType::AAAA => {
+            RData::read(&mut BinDecoder::new(data), kind, length).unwrap()
+        }
+        _ => wire::data_of(kind, data.to_vec()),
+    };
+    Record::from_rdata(name(owner), ttl, data)
 }
 
 pub fn alias(owner: &str, to: &str) -> Record {
-    record(owner, Kind::CNAME, name(to).as_wire(), 300)
+    Record::from_rdata(name(owner), 300, RData::CNAME(CNAME(name(to))))
 }
 
 pub fn soa(zone: &str, ttl: u32, minimum: u32) -> Record {
-    let names = [name("ns.example").as_wire(), name("root.example").as_wire()].concat();
-    let data = [&names[..], &[0; 16], &minimum.to_be_bytes()].concat();
-    record(zone, Kind::SOA, &data, ttl)
+    let data = SOA::new(name("ns.example"), name("root.example"), 0, 0, 0, 0, minimum);
+    Record::from_rdata(name(zone), ttl, RData::SOA(data))
 }
 
 /// An answer of these records.
 pub fn reply(asked: &Message, answers: Vec<Record>) -> Message {
-    let mut reply = Message::answer_to(asked, Rcode::NO_ERROR);
+    let mut reply = wire::answer_to(asked, ResponseCode::NoError);
     reply.answers = answers;
     reply
 }
 
+/// The name that is asked for, in its letters.
+pub fn asked_name(asked: &Message) -> String {
+    asked.queries[0].name.to_ascii()
+}
+
 /// The usual answer: one public address.
 pub fn usual(asked: &Message) -> Message {
-    let owner = asked.question.name.to_string();
-    reply(asked, vec![record(&owner, Kind::A, &[9, 9, 9, 9], 300)])
+    let owner = asked_name(asked);
+    reply(asked, vec![record(&owner, RecordType::A, &[9, 9, 9, 9], 300)])
 }
 
 pub fn bytes(message: &Message) -> Vec<u8> {
-    message.write(MAX_MESSAGE_BYTES)
+    wire::write(message, MAX_MESSAGE_BYTES)
 }
 
 /// A resolver on loopback.
@@ -86,7 +111,7 @@ impl Peer {
             let mut buffer = [0; 4096];
             loop {
                 let (length, from) = udp.recv_from(&mut buffer).await.unwrap();
-                let asked = Message::read(&buffer[..length]).unwrap();
+                let asked = wire::read(&buffer[..length]).unwrap();
                 noted.lock().unwrap().push((true, asked.clone()));
                 for reply in own(&asked, true) {
                     udp.send_to(&reply, from).await.unwrap();
@@ -100,7 +125,7 @@ impl Peer {
                 let length = stream.read_u16().await.unwrap();
                 let mut asked = vec![0; length.into()];
                 stream.read_exact(&mut asked).await.unwrap();
-                let asked = Message::read(&asked).unwrap();
+                let asked = wire::read(&asked).unwrap();
                 noted.lock().unwrap().push((false, asked.clone()));
                 for reply in answer(&asked, false) {
                     stream.write_u16(reply.len().try_into().unwrap()).await.unwrap();
@@ -141,7 +166,7 @@ pub fn behind(link: Link, peers: &[SocketAddr], judge: Judge) -> Resolver {
 }
 
 /// What a device is told.
-pub async fn told(resolver: &Resolver, text: &str, kind: Kind) -> (Answer, Option<u16>) {
+pub async fn told(resolver: &Resolver, text: &str, kind: RecordType) -> (Answer, Option<u16>) {
     let question = question(text, kind);
     let asked = Asked {
         question: &question,
@@ -152,6 +177,6 @@ pub async fn told(resolver: &Resolver, text: &str, kind: Kind) -> (Answer, Optio
     };
     match resolver.lookup(&asked).await {
         Reply::Made(answer, reason) => (*answer, reason.map(|reason| reason.code)),
-        Reply::Kept(kept, left) => (Answer::of_kept(Message::read(&kept).unwrap(), left), None),
+        Reply::Kept(kept, left) => (Answer::of_kept(kept.read().unwrap(), left), None),
     }
 }

@@ -5,12 +5,14 @@ use std::{
     time::Duration,
 };
 
+use hickory_proto::{op::Message, rr::Record};
+
 use super::{
     testing::{
-        BOX, DEVICE, Peer, alias, behind, bytes, name, question, record, reply, resolver, soa,
-        told, usual,
+        BOX, DEVICE, Peer, alias, asked_name, behind, bytes, name, question, record, reply,
+        resolver, soa, told, usual, wire_name,
     },
-    wire::{Ede, Edns, Rcode, Record},
+    wire::{Ede, answer_to, cookie, data_of, edns, write},
     *,
 };
 use crate::{filter::host::Host, net::link::Sign};
@@ -34,24 +36,23 @@ fn shown(answer: &Answer) -> Vec<String> {
 async fn forged_answers_are_passed_over_until_the_true_one_comes() {
     let peer = Peer::start(|asked, _| {
         let forge = |change: &dyn Fn(&mut Message)| {
-            let owner = asked.question.name.to_string();
-            let mut forged = reply(asked, vec![record(&owner, Kind::A, &[6, 6, 6, 6], 300)]);
+            let owner = asked_name(asked);
+            let mut forged = reply(asked, vec![record(&owner, RecordType::A, &[6, 6, 6, 6], 300)]);
             change(&mut forged);
             bytes(&forged)
         };
         vec![
-            forge(&|forged| forged.id = forged.id.wrapping_add(1)),
-            forge(&|forged| forged.question.name = name("another.example")),
+            forge(&|forged| forged.metadata.id = forged.metadata.id.wrapping_add(1)),
+            forge(&|forged| forged.queries[0].name = name("another.example")),
             forge(&|forged| {
-                let mut letters = forged.question.name.to_string().into_bytes();
+                let mut letters = forged.queries[0].name.to_ascii().into_bytes();
                 for letter in letters.iter_mut().filter(|letter| letter.is_ascii_alphabetic()) {
                     *letter ^= 0x20;
                 }
-                forged.question.name = name(std::str::from_utf8(&letters).unwrap());
+                forged.queries[0].name = name(std::str::from_utf8(&letters).unwrap());
             }),
             forge(&|forged| {
-                let cookie = Some(b"not ours12345678".to_vec());
-                forged.edns = Some(Edns { cookie, ..Edns::default() });
+                forged.edns = Some(edns(false, Some(b"not ours12345678".to_vec()), None));
             }),
             b"nonsense".to_vec(),
             bytes(&usual(asked)),
@@ -59,7 +60,7 @@ async fn forged_answers_are_passed_over_until_the_true_one_comes() {
     })
     .await;
     let own = resolver(&[peer.address], Judge::lenient());
-    assert_eq!(shown(&told(&own, "www.school.example", Kind::A).await.0), ["9.9.9.9"]);
+    assert_eq!(shown(&told(&own, "www.school.example", RecordType::A).await.0), ["9.9.9.9"]);
     assert_eq!(peer.count(), 1);
 }
 
@@ -70,12 +71,12 @@ async fn a_resolver_whose_every_datagram_is_forged_is_asked_by_tcp() {
             return vec![bytes(&usual(asked))];
         }
         let mut forged = usual(asked);
-        forged.id ^= 1;
+        forged.metadata.id ^= 1;
         vec![bytes(&forged); 20]
     })
     .await;
     let own = resolver(&[peer.address], Judge::lenient());
-    assert_eq!(shown(&told(&own, "www.school.example", Kind::A).await.0), ["9.9.9.9"]);
+    assert_eq!(shown(&told(&own, "www.school.example", RecordType::A).await.0), ["9.9.9.9"]);
     assert!(peer.heard().iter().any(|(udp, _)| !udp));
 }
 
@@ -83,18 +84,18 @@ async fn a_resolver_whose_every_datagram_is_forged_is_asked_by_tcp() {
 async fn what_was_cut_or_broken_is_asked_for_by_tcp_and_comes_whole() {
     for broken in [false, true] {
         let peer = Peer::start(move |asked, udp| {
-            let owner = asked.question.name.to_string();
-            let each = |n: u8| record(&owner, Kind::A, &[9, 9, 9, n], 300);
+            let owner = asked_name(asked);
+            let each = |n: u8| record(&owner, RecordType::A, &[9, 9, 9, n], 300);
             let whole = reply(asked, (0..200).map(each).collect());
             vec![match (udp, broken) {
                 (false, _) => bytes(&whole),
-                (true, false) => whole.write(512),
+                (true, false) => write(&whole, 512),
                 (true, true) => bytes(&whole)[..600].to_vec(),
             }]
         })
         .await;
         let own = resolver(&[peer.address], Judge::lenient());
-        assert_eq!(told(&own, "many.example", Kind::A).await.0.answers.len(), 200);
+        assert_eq!(told(&own, "many.example", RecordType::A).await.0.answers.len(), 200);
     }
 }
 
@@ -106,7 +107,7 @@ async fn aliases_in_a_loop_are_no_answer_and_are_not_followed_for_ever() {
     })
     .await;
     let own = resolver(&[peer.address], Judge::lenient());
-    assert_eq!(told(&own, "a.example", Kind::A).await.0.rcode, Rcode::SERV_FAIL);
+    assert_eq!(told(&own, "a.example", RecordType::A).await.0.rcode, ResponseCode::ServFail);
 }
 
 #[tokio::test]
@@ -115,7 +116,7 @@ async fn a_slow_resolver_is_outrun_by_the_next_which_is_asked_first_from_then_on
     let quick = Peer::usual().await;
     let own = resolver(&[slow.address, quick.address], Judge::lenient());
     for n in 0..20 {
-        let (answer, _) = told(&own, &format!("n{n}.example"), Kind::A).await;
+        let (answer, _) = told(&own, &format!("n{n}.example"), RecordType::A).await;
         assert_eq!(shown(&answer), ["9.9.9.9"], "{n}");
     }
     assert_eq!(quick.count(), 20);
@@ -125,13 +126,13 @@ async fn a_slow_resolver_is_outrun_by_the_next_which_is_asked_first_from_then_on
 
 #[tokio::test]
 async fn a_resolver_that_refuses_is_followed_by_the_next() {
-    for code in [Rcode::REFUSED, Rcode::SERV_FAIL] {
-        let bad = Peer::start(move |asked, _| vec![bytes(&Message::answer_to(asked, code))]).await;
+    for code in [ResponseCode::Refused, ResponseCode::ServFail] {
+        let bad = Peer::start(move |asked, _| vec![bytes(&answer_to(asked, code))]).await;
         let good = Peer::usual().await;
         let own = resolver(&[bad.address, good.address], Judge::lenient());
-        assert_eq!(shown(&told(&own, "a.example", Kind::A).await.0), ["9.9.9.9"]);
+        assert_eq!(shown(&told(&own, "a.example", RecordType::A).await.0), ["9.9.9.9"]);
         let alone = resolver(&[bad.address], Judge::lenient());
-        assert_eq!(told(&alone, "a.example", Kind::A).await.0.rcode, Rcode::SERV_FAIL);
+        assert_eq!(told(&alone, "a.example", RecordType::A).await.0.rcode, ResponseCode::ServFail);
     }
 }
 
@@ -140,7 +141,7 @@ async fn what_is_known_is_not_asked_again_and_letters_make_no_difference() {
     let peer = Peer::usual().await;
     let own = resolver(&[peer.address], Judge::lenient());
     for text in ["www.example", "WWW.Example", "www.eXample."] {
-        assert_eq!(shown(&told(&own, text, Kind::A).await.0), ["9.9.9.9"]);
+        assert_eq!(shown(&told(&own, text, RecordType::A).await.0), ["9.9.9.9"]);
     }
     assert_eq!(peer.count(), 1);
     assert_eq!(own.kept().0, 1);
@@ -150,7 +151,7 @@ async fn what_is_known_is_not_asked_again_and_letters_make_no_difference() {
 async fn a_class_that_asks_the_same_at_once_is_one_question() {
     let peer = Peer::usual().await;
     let own = resolver(&[peer.address], Judge::lenient());
-    let all = (0..100).map(|_| told(&own, "www.example", Kind::A));
+    let all = (0..100).map(|_| told(&own, "www.example", RecordType::A));
     for (answer, _) in futures_util::future::join_all(all).await {
         assert_eq!(shown(&answer), ["9.9.9.9"]);
     }
@@ -160,15 +161,15 @@ async fn a_class_that_asks_the_same_at_once_is_one_question() {
 #[tokio::test]
 async fn what_does_not_exist_is_remembered_too() {
     let peer = Peer::start(|asked, _| {
-        let mut no = Message::answer_to(asked, Rcode::NX_DOMAIN);
-        no.authority = vec![soa("example", 300, 60)];
+        let mut no = answer_to(asked, ResponseCode::NXDomain);
+        no.authorities = vec![soa("example", 300, 60)];
         vec![bytes(&no)]
     })
     .await;
     let own = resolver(&[peer.address], Judge::lenient());
     for _ in 0..3 {
-        let (answer, _) = told(&own, "no.example", Kind::A).await;
-        assert_eq!((answer.rcode, answer.authority.len()), (Rcode::NX_DOMAIN, 1));
+        let (answer, _) = told(&own, "no.example", RecordType::A).await;
+        assert_eq!((answer.rcode, answer.authority.len()), (ResponseCode::NXDomain, 1));
         assert!(answer.ttl <= 60);
     }
     assert_eq!(peer.count(), 1);
@@ -178,9 +179,9 @@ async fn what_does_not_exist_is_remembered_too() {
 
 /// Lets it have an answer whose time is over.
 fn knows_of_old(own: &Resolver, text: &str) {
-    let asked = question(text, Kind::A);
-    let answer = Answer::of(vec![record(text, Kind::A, &[9, 9, 9, 9], 60)], 60);
-    let kept = Kept { message: answer.to_bytes(&asked).into(), is_plain: true };
+    let asked = question(text, RecordType::A);
+    let answer = Answer::of(vec![record(text, RecordType::A, &[9, 9, 9, 9], 60)], 60);
+    let kept = Kept { message: answer.encoded(&asked).unwrap(), is_plain: true };
     let past = Instant::now().checked_sub(Duration::from_secs(120)).unwrap();
     own.shared.cache().keep(Key::new(&asked, false, false), kept, 60, past);
 }
@@ -193,11 +194,11 @@ async fn with_the_link_down_nobody_waits_for_a_silent_resolver() {
     knows_of_old(&own, "www.example");
     (0..3).for_each(|place| link.note(Sign::missed(place)));
     let begun = Instant::now();
-    let (answer, reason) = told(&own, "www.example", Kind::A).await;
+    let (answer, reason) = told(&own, "www.example", RecordType::A).await;
     assert_eq!((shown(&answer), reason), (vec!["9.9.9.9".to_owned()], Some(Ede::STALE)));
-    let (answer, reason) = told(&own, "new.example", Kind::A).await;
-    assert_eq!((answer.rcode, reason), (Rcode::SERV_FAIL, Some(Ede::NETWORK)));
-    assert_eq!(shown(&told(&own, "preau", Kind::A).await.0), [BOX.to_string()]);
+    let (answer, reason) = told(&own, "new.example", RecordType::A).await;
+    assert_eq!((answer.rcode, reason), (ResponseCode::ServFail, Some(Ede::NETWORK)));
+    assert_eq!(shown(&told(&own, "preau", RecordType::A).await.0), [BOX.to_string()]);
     assert!(own.addresses("new.example").await.is_err());
     // A resolver that is silent has 1.8 s otherwise, and 5 s where nothing old is known.
     assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
@@ -210,42 +211,42 @@ async fn when_nobody_answers_the_old_answer_is_given_and_the_next_question_fails
     let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let own = resolver(&[gone], Judge::lenient());
     knows_of_old(&own, "www.example");
-    let (answer, reason) = told(&own, "www.example", Kind::A).await;
+    let (answer, reason) = told(&own, "www.example", RecordType::A).await;
     assert_eq!((shown(&answer), answer.ttl), (vec!["9.9.9.9".to_owned()], 30));
     assert_eq!(reason, Some(Ede::STALE));
     for n in 0..5 {
-        let (answer, reason) = told(&own, &format!("n{n}.example"), Kind::A).await;
-        assert_eq!((answer.rcode, reason), (Rcode::SERV_FAIL, Some(Ede::NETWORK)));
+        let (answer, reason) = told(&own, &format!("n{n}.example"), RecordType::A).await;
+        assert_eq!((answer.rcode, reason), (ResponseCode::ServFail, Some(Ede::NETWORK)));
     }
     assert!(own.is_cut_off());
     let start = Instant::now();
-    told(&own, "another.example", Kind::A).await;
-    told(&own, "www.example", Kind::A).await;
+    told(&own, "another.example", RecordType::A).await;
+    told(&own, "www.example", RecordType::A).await;
     assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
 async fn a_name_behind_an_alias_or_a_service_is_judged_as_if_it_were_asked_for() {
     let peer = Peer::start(|asked, _| {
-        let records = match asked.question.kind {
-            Kind::HTTPS => {
-                let data = [&[0, 1][..], name("game.example").as_wire()].concat();
-                vec![record("innocent.example", Kind::HTTPS, &data, 60)]
+        let records = match asked.queries[0].query_type {
+            RecordType::HTTPS => {
+                let data = [&[0, 1][..], &wire_name("game.example")].concat();
+                vec![record("innocent.example", RecordType::HTTPS, &data, 60)]
             }
             _ => vec![
                 alias("innocent.example", "game.example"),
-                record("game.example", Kind::A, &[9, 9, 9, 9], 60),
+                record("game.example", RecordType::A, &[9, 9, 9, 9], 60),
             ],
         };
         vec![bytes(&reply(asked, records))]
     })
     .await;
     let open = resolver(&[peer.address], Judge::lenient());
-    assert_eq!(shown(&told(&open, "innocent.example", Kind::A).await.0), ["9.9.9.9"]);
+    assert_eq!(shown(&told(&open, "innocent.example", RecordType::A).await.0), ["9.9.9.9"]);
     let own = resolver(&[peer.address], denying(&["game.example"]));
-    for kind in [Kind::A, Kind::HTTPS] {
+    for kind in [RecordType::A, RecordType::HTTPS] {
         let (answer, reason) = told(&own, "innocent.example", kind).await;
-        assert_eq!((answer.rcode, answer.answers.len()), (Rcode::NX_DOMAIN, 0));
+        assert_eq!((answer.rcode, answer.answers.len()), (ResponseCode::NXDomain, 0));
         assert_eq!(reason, Some(Ede::BLOCKED));
     }
 }
@@ -254,8 +255,8 @@ async fn a_name_behind_an_alias_or_a_service_is_judged_as_if_it_were_asked_for()
 async fn a_name_that_is_denied_is_never_asked_for_outside() {
     let peer = Peer::usual().await;
     let own = resolver(&[peer.address], denying(&["game.example"]));
-    let (answer, reason) = told(&own, "Game.Example", Kind::A).await;
-    assert_eq!((answer.rcode, reason), (Rcode::NX_DOMAIN, Some(Ede::BLOCKED)));
+    let (answer, reason) = told(&own, "Game.Example", RecordType::A).await;
+    assert_eq!((answer.rcode, reason), (ResponseCode::NXDomain, Some(Ede::BLOCKED)));
     assert!((10..=60).contains(&answer.ttl));
     assert_eq!(peer.count(), 0);
 }
@@ -264,19 +265,22 @@ async fn a_name_that_is_denied_is_never_asked_for_outside() {
 async fn ech_is_taken_out_for_who_is_filtered_and_left_to_all_others() {
     let peer = Peer::start(|asked, _| {
         let data = [&[0, 1, 0][..], &[0, 1, 0, 3, 2, b'h', b'2'], &[0, 5, 0, 2, 7, 7]].concat();
-        let signed = [&Kind::HTTPS.0.to_be_bytes()[..], &[1; 30]].concat();
-        let owner = asked.question.name.to_string();
-        let records =
-            vec![record(&owner, Kind::HTTPS, &data, 60), record(&owner, Kind::RRSIG, &signed, 60)];
+        let signed = [&65_u16.to_be_bytes()[..], &[1; 30]].concat();
+        let owner = asked_name(asked);
+        let records = vec![
+            record(&owner, RecordType::HTTPS, &data, 60),
+            record(&owner, RecordType::RRSIG, &signed, 60),
+        ];
         vec![bytes(&reply(asked, records))]
     })
     .await;
     let open = resolver(&[peer.address], Judge::lenient());
-    assert_eq!(told(&open, "a.example", Kind::HTTPS).await.0.answers.len(), 2);
+    assert_eq!(told(&open, "a.example", RecordType::HTTPS).await.0.answers.len(), 2);
     let own = resolver(&[peer.address], denying(&[]));
-    let (answer, _) = told(&own, "a.example", Kind::HTTPS).await;
-    let data: Vec<_> = answer.answers.iter().map(|one: &Record| one.data.to_vec()).collect();
-    assert_eq!(data, [[&[0, 1, 0][..], &[0, 1, 0, 3, 2, b'h', b'2']].concat()]);
+    let (answer, _) = told(&own, "a.example", RecordType::HTTPS).await;
+    let data: Vec<_> = answer.answers.iter().map(|one: &Record| one.data.clone()).collect();
+    let without = [&[0, 1, 0][..], &[0, 1, 0, 3, 2, b'h', b'2']].concat();
+    assert_eq!(data, [data_of(RecordType::HTTPS, without)]);
 }
 
 #[tokio::test]
@@ -290,41 +294,40 @@ async fn a_search_engine_s_safe_host_answers_under_the_engine_s_name() {
             Ruling { instead: is_engine.then(|| safe.clone()), ..Ruling::default() }
         }),
     );
-    let (answer, _) = told(&own, "www.search.example", Kind::A).await;
+    let (answer, _) = told(&own, "www.search.example", RecordType::A).await;
     assert_eq!(
         answer.names().map(|one| one.to_string()).collect::<Vec<_>>(),
         ["strict.search.example."]
     );
     assert_eq!(shown(&answer), ["9.9.9.9"]);
-    let (answer, _) = told(&own, "www.search.example", Kind::HTTPS).await;
-    assert_eq!((answer.rcode, answer.answers.len()), (Rcode::NO_ERROR, 0));
+    let (answer, _) = told(&own, "www.search.example", RecordType::HTTPS).await;
+    assert_eq!((answer.rcode, answer.answers.len()), (ResponseCode::NoError, 0));
     let asked: Vec<_> =
-        peer.heard().iter().map(|(_, asked)| asked.question.name.lower().to_string()).collect();
+        peer.heard().iter().map(|(_, asked)| asked_name(asked).to_lowercase()).collect();
     assert_eq!(asked, ["strict.search.example."]);
 }
 
 #[tokio::test]
 async fn a_private_address_from_outside_is_not_told() {
     let peer = Peer::start(|asked, _| {
-        let owner = asked.question.name.to_string();
-        vec![bytes(&reply(asked, vec![record(&owner, Kind::A, &[192, 168, 1, 1], 60)]))]
+        let owner = asked_name(asked);
+        vec![bytes(&reply(asked, vec![record(&owner, RecordType::A, &[192, 168, 1, 1], 60)]))]
     })
     .await;
     let own = resolver(&[peer.address], Judge::lenient());
-    let (answer, _) = told(&own, "rebound.example", Kind::A).await;
-    assert_eq!((answer.rcode, answer.answers.len()), (Rcode::NO_ERROR, 0));
+    let (answer, _) = told(&own, "rebound.example", RecordType::A).await;
+    assert_eq!((answer.rcode, answer.answers.len()), (ResponseCode::NoError, 0));
 }
 
 #[tokio::test]
 async fn a_resolver_s_cookie_is_learned_and_renewed_when_it_wants_another() {
     let count = AtomicUsize::new(0);
     let peer = Peer::start(move |asked, _| {
-        let client = asked.edns.as_ref().unwrap().cookie.as_ref().unwrap();
-        let (client, server) = client.split_at(8);
+        let (client, server) = cookie(asked).unwrap().split_at(8);
         let turn = count.fetch_add(1, SeqCst);
         // First an answer with a cookie; later this one is too old.
         let mut answer = match turn {
-            1 => Message::answer_to(asked, Rcode::BAD_COOKIE),
+            1 => answer_to(asked, ResponseCode::BADCOOKIE),
             _ => usual(asked),
         };
         match turn {
@@ -333,14 +336,13 @@ async fn a_resolver_s_cookie_is_learned_and_renewed_when_it_wants_another() {
             _ => assert_eq!(server, b"cookie 1"),
         }
         let fresh: &[u8] = if turn == 0 { b"cookie 0" } else { b"cookie 1" };
-        let cookie = Some([client, fresh].concat());
-        answer.edns = Some(Edns { cookie, ..Edns::default() });
+        answer.edns = Some(edns(false, Some([client, fresh].concat()), None));
         vec![bytes(&answer)]
     })
     .await;
     let own = resolver(&[peer.address], Judge::lenient());
     for n in 0..3 {
-        let (answer, _) = told(&own, &format!("n{n}.example"), Kind::A).await;
+        let (answer, _) = told(&own, &format!("n{n}.example"), RecordType::A).await;
         assert_eq!(shown(&answer), ["9.9.9.9"], "{n}");
     }
     assert_eq!(peer.count(), 4);
@@ -349,10 +351,10 @@ async fn a_resolver_s_cookie_is_learned_and_renewed_when_it_wants_another() {
 #[tokio::test]
 async fn the_box_s_own_rooms_find_addresses_of_both_kinds() {
     let peer = Peer::start(|asked, _| {
-        let owner = asked.question.name.to_string();
-        let one = match asked.question.kind {
-            Kind::A => record(&owner, Kind::A, &[9, 9, 9, 9], 60),
-            _ => record(&owner, Kind::AAAA, &[0x26; 16], 60),
+        let owner = asked_name(asked);
+        let one = match asked.queries[0].query_type {
+            RecordType::A => record(&owner, RecordType::A, &[9, 9, 9, 9], 60),
+            _ => record(&owner, RecordType::AAAA, &[0x26; 16], 60),
         };
         vec![bytes(&reply(asked, vec![one]))]
     })
@@ -370,11 +372,12 @@ async fn each_question_goes_out_in_letters_of_its_own_and_from_another_port() {
     let own = resolver(&[peer.address], Judge::lenient());
     let mut letters = std::collections::HashSet::new();
     for n in 0..8 {
-        told(&own, &format!("a-long-name-of-many-letters-{n}.example"), Kind::A).await;
+        told(&own, &format!("a-long-name-of-many-letters-{n}.example"), RecordType::A).await;
     }
     for (_, asked) in peer.heard() {
-        let text = asked.question.name.to_string();
-        letters.insert((asked.id, text.chars().map(char::is_uppercase).collect::<Vec<_>>()));
+        let text = asked_name(&asked);
+        letters
+            .insert((asked.metadata.id, text.chars().map(char::is_uppercase).collect::<Vec<_>>()));
     }
     assert_eq!(letters.len(), 8);
 }

@@ -7,7 +7,10 @@ use std::{
     thread,
 };
 
-use preau::dns::wire::{CLASS_IN, Kind, MAX_MESSAGE_BYTES, Message, Name, Rcode, Record};
+use hickory_proto::{
+    op::{Message, Metadata, ResponseCode},
+    rr::{Name, RData, Record, rdata::CNAME},
+};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What it knows.
@@ -37,9 +40,13 @@ impl Names {
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok((length, from)) = udp.recv_from(&mut buffer) {
-                let asked = Message::read(&buffer[..length]).unwrap();
-                let most = asked.edns.as_ref().map_or(512, |edns| edns.size.into());
-                let _ = udp.send_to(&by_udp.answer(&asked, "udp").write(most), from);
+                let asked = Message::from_vec(&buffer[..length]).unwrap();
+                let answer = by_udp.answer(&asked, "udp");
+                let mut bytes = answer.to_vec().unwrap();
+                if bytes.len() > asked.max_payload().into() {
+                    bytes = answer.truncate().to_vec().unwrap();
+                }
+                let _ = udp.send_to(&bytes, from);
             }
         });
         let by_tcp = own.clone();
@@ -74,7 +81,8 @@ impl Names {
         while stream.read_exact(&mut length).is_ok() {
             let mut asked = vec![0; u16::from_be_bytes(length).into()];
             stream.read_exact(&mut asked).unwrap();
-            let answer = self.answer(&Message::read(&asked).unwrap(), way).write(MAX_MESSAGE_BYTES);
+            let asked = Message::from_vec(&asked).unwrap();
+            let answer = self.answer(&asked, way).to_vec().unwrap();
             let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
             stream.write_all(&[&length, &answer[..]].concat()).unwrap();
             stream.flush().unwrap();
@@ -82,43 +90,43 @@ impl Names {
     }
 
     fn answer(&self, asked: &Message, way: &str) -> Message {
-        let kind = asked.question.kind;
-        let name = asked.question.name.lower();
+        let question = &asked.queries[0];
+        let (name, kind) = (question.name.to_lowercase(), question.query_type);
         self.heard.lock().unwrap().push(format!("{way} {name} {kind}"));
-        let mut answer = Message::answer_to(asked, Rcode::NO_ERROR);
-        let mut owner = asked.question.name.clone();
+        let mut answer = Message::response(asked.metadata.id, asked.metadata.op_code);
+        answer.metadata = Metadata::response_from_request(&asked.metadata);
+        answer.metadata.recursion_available = true;
+        answer.add_query(question.clone());
+        let mut owner = question.name.clone();
         while let Some(known) = self.known(&owner) {
             let alias = known.iter().find(|text| text.parse::<IpAddr>().is_err());
             let Some(alias) = alias else {
                 let all = known.iter().map(|text| text.parse::<IpAddr>().unwrap());
                 let records = all.map(|address| record(&owner, address));
-                answer.answers.extend(records.filter(|record| record.kind == kind));
+                answer.answers.extend(records.filter(|record| record.record_type() == kind));
                 return answer;
             };
-            let to = Name::parse(alias).unwrap();
-            answer.answers.push(Record {
-                owner: owner.clone(),
-                kind: Kind::CNAME,
-                class: CLASS_IN,
-                ttl: 300,
-                data: to.as_wire().into(),
-            });
+            let to = name_of(alias);
+            answer.add_answer(Record::from_rdata(owner, 300, RData::CNAME(CNAME(to.clone()))));
             owner = to;
         }
-        answer.rcode = Rcode::NX_DOMAIN;
+        answer.metadata.response_code = ResponseCode::NXDomain;
         answer
     }
 
     fn known(&self, name: &Name) -> Option<&'static [&'static str]> {
-        let is = |text: &str| Name::parse(text).is_some_and(|own| own.is(name));
-        self.zone.iter().find(|(own, _)| is(own)).map(|(_, known)| *known)
+        self.zone.iter().find(|(own, _)| name_of(own) == *name).map(|(_, known)| *known)
     }
 }
 
 fn record(owner: &Name, address: IpAddr) -> Record {
-    let (kind, data): (_, Box<[u8]>) = match address {
-        IpAddr::V4(v4) => (Kind::A, v4.octets().into()),
-        IpAddr::V6(v6) => (Kind::AAAA, v6.octets().into()),
+    let data = match address {
+        IpAddr::V4(v4) => RData::A(v4.into()),
+        IpAddr::V6(v6) => RData::AAAA(v6.into()),
     };
-    Record { owner: owner.clone(), kind, class: CLASS_IN, ttl: 300, data }
+    Record::from_rdata(owner.clone(), 300, data)
+}
+
+fn name_of(text: &str) -> Name {
+    Name::from_ascii(format!("{text}.")).unwrap()
 }

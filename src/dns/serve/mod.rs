@@ -10,6 +10,10 @@ use std::{
     time::Instant,
 };
 
+use hickory_proto::{
+    op::{Edns, Header, Message, MessageType, Metadata, OpCode, Query, ResponseCode},
+    serialize::binary::BinDecodable as _,
+};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
@@ -17,12 +21,9 @@ use self::rates::Pass;
 pub use self::rates::Rates;
 use super::{
     Resolver,
-    answer::Answer,
+    answer::{Answer, rename},
     resolve::{self, Asked, AtOnce, Reply},
-    wire::{
-        self, Ede, Edns, Flags, HEADER_BYTES, MAX_MESSAGE_BYTES, MAX_UDP_BYTES, MIN_UDP_BYTES,
-        Message, Question, Rcode,
-    },
+    wire::{self, Ede, Encoded, MAX_MESSAGE_BYTES, MAX_UDP_BYTES, MIN_UDP_BYTES},
 };
 
 /// The sockets that a resolver serves.
@@ -70,6 +71,7 @@ enum Way {
 #[derive(Debug)]
 struct Heard {
     message: Message,
+    question: Query,
     who: IpAddr,
     near: IpAddr,
     /// Bytes of the largest answer.
@@ -89,17 +91,18 @@ enum First {
 /// Looks at bytes that came, and answers if nobody else has to be asked. Never waits.
 fn first(own: &Resolver, bytes: &[u8], peer: SocketAddr, near: IpAddr, way: Way) -> First {
     let who = peer.ip().to_canonical();
-    let message = match Message::read(bytes) {
-        Ok(message) if message.flags.is_answer() => return First::Silence,
+    let message = match wire::read_question(bytes) {
+        Ok(message) if is_answer(&message.metadata) => return First::Silence,
         Ok(message) => message,
         Err(_) => return unreadable(bytes),
     };
     let most = match (way, &message.edns) {
         (Way::Tcp, _) => MAX_MESSAGE_BYTES,
         (Way::Udp, None) => MIN_UDP_BYTES,
-        (Way::Udp, Some(edns)) => usize::from(edns.size.min(MAX_UDP_BYTES)).max(MIN_UDP_BYTES),
+        (Way::Udp, Some(edns)) => edns.max_payload().min(MAX_UDP_BYTES).into(),
     };
-    let heard = Heard { message, who, near: near.to_canonical(), most };
+    let question = wire::question(&message);
+    let heard = Heard { message, question, who, near: near.to_canonical(), most };
     let said =
         |rcode, reason| First::Answer(heard.said(&Answer::nothing(rcode, vec![], 0), reason));
     match own.shared.rates.pass(who, Instant::now()) {
@@ -108,13 +111,13 @@ fn first(own: &Resolver, bytes: &[u8], peer: SocketAddr, near: IpAddr, way: Way)
         _ => return First::Silence,
     }
     if !own.shared.config.allow.iter().any(|network| network.contains(&who)) {
-        return said(Rcode::REFUSED, Some(Ede::new(Ede::PROHIBITED, "")));
+        return said(ResponseCode::Refused, Some(Ede::new(Ede::PROHIBITED, "")));
     }
-    if heard.message.flags.opcode() != 0 {
-        return said(Rcode::NOT_IMP, None);
+    if heard.message.metadata.op_code != OpCode::Query {
+        return said(ResponseCode::NotImp, None);
     }
-    if heard.message.edns.as_ref().is_some_and(|edns| edns.version > 0) {
-        return said(Rcode::BAD_VERS, None);
+    if heard.message.edns.as_ref().is_some_and(|edns| edns.version() > 0) {
+        return said(ResponseCode::BADVERS, None);
     }
     match resolve::at_once(own, &heard.asked()) {
         AtOnce::Reply(reply) => First::Answer(heard.replied(&reply)),
@@ -130,28 +133,26 @@ async fn further(own: &Resolver, heard: Heard, ruling: super::Ruling) -> Vec<u8>
 
 /// Of bytes that are no message only the header is answered, and nobody who answers himself.
 fn unreadable(bytes: &[u8]) -> First {
-    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return First::Silence };
-    let [a, b, c, d, ..] = *header;
-    let flags = Flags(u16::from_be_bytes([c, d]));
-    if flags.is_answer() {
+    let Ok(header) = Header::from_bytes(bytes) else { return First::Silence };
+    if is_answer(&header.metadata) {
         return First::Silence;
     }
-    let answered = flags.answered(false).0 | Rcode::FORM_ERR.0;
-    let [c, d] = answered.to_be_bytes();
-    First::Answer(vec![a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0])
+    let mut asked = Message::query();
+    asked.metadata = header.metadata;
+    let answer = wire::answer_to(&asked, ResponseCode::FormErr);
+    First::Answer(wire::write(&answer, MIN_UDP_BYTES))
+}
+
+fn is_answer(metadata: &Metadata) -> bool {
+    metadata.message_type == MessageType::Response
 }
 
 impl Heard {
-    fn question(&self) -> &Question {
-        &self.message.question
-    }
-
     fn asked(&self) -> Asked<'_> {
-        let edns = self.message.edns.as_ref();
         Asked {
-            question: self.question(),
-            signatures: edns.is_some_and(|edns| edns.signatures),
-            no_checking: self.message.flags.no_checking(),
+            question: &self.question,
+            signatures: wire::wants_signatures(&self.message),
+            no_checking: self.message.metadata.checking_disabled,
             who: self.who,
             near: self.near,
         }
@@ -165,46 +166,33 @@ impl Heard {
     }
 
     /// Kept bytes, renewed; EDNS behind them, where it was asked for.
-    fn kept(&self, kept: &[u8], left: u32) -> Vec<u8> {
-        let authentic = Message::read_flags(kept).is_authentic();
-        let flags = self.message.flags.answered(authentic).0;
-        let renewed = wire::renew(kept, (self.message.id, flags), self.question(), |_| left);
-        let Ok(mut bytes) = renewed else {
-            return self.said(&Answer::nothing(Rcode::SERV_FAIL, vec![], 0), None);
+    fn kept(&self, kept: &Encoded, left: u32) -> Vec<u8> {
+        let Some(bytes) = kept.renewed(&self.message, left, self.edns(None).as_ref()) else {
+            return self.said(&Answer::nothing(ResponseCode::ServFail, vec![], 0), None);
         };
-        if let Some(edns) = self.edns(None) {
-            wire::append(&mut bytes, &edns);
-        }
         if bytes.len() > self.most { self.cut() } else { bytes }
     }
 
     fn said(&self, answer: &Answer, reason: Option<Ede>) -> Vec<u8> {
-        let mut message = Message::answer_to(&self.message, answer.rcode);
-        message.flags = self.message.flags.answered(answer.authentic);
-        message.answers.clone_from(&answer.answers);
-        message.authority.clone_from(&answer.authority);
-        message.edns = self.edns(reason);
+        let mut message = answer.message(&self.message);
+        message.edns = self.edns(reason.as_ref());
         // In the letters of who asks, as from anybody else (0x20).
-        for record in &mut message.answers {
-            if record.owner.is(&message.question.name) {
-                record.owner.clone_from(&message.question.name);
-            }
-        }
-        message.write(self.most)
+        rename(&mut message.answers, &self.question.name);
+        wire::write(&message, self.most)
     }
 
     /// No answer but that it is to be asked for by TCP.
     fn cut(&self) -> Vec<u8> {
-        let mut message = Message::answer_to(&self.message, Rcode::NO_ERROR);
-        message.flags = message.flags.truncated();
+        let mut message = wire::answer_to(&self.message, ResponseCode::NoError);
+        message.metadata.truncation = true;
         message.edns = self.edns(None);
-        message.write(self.most)
+        wire::write(&message, self.most)
     }
 
     /// RFC 6891 §6.1.1: only for who sends one.
-    fn edns(&self, reason: Option<Ede>) -> Option<Edns> {
+    fn edns(&self, reason: Option<&Ede>) -> Option<Edns> {
         let asked = self.message.edns.as_ref()?;
-        Some(Edns { signatures: asked.signatures, reason, ..Edns::default() })
+        Some(wire::edns(asked.flags().dnssec_ok, None, reason))
     }
 }
 

@@ -1,7 +1,12 @@
 //! Is this message the answer to that question? Pure. Whoever forges one must guess the port, the
 //! id, the case of each letter (0x20, draft-vixie-dnsext-dns0x20) and the cookie (RFC 7873).
 
-use super::super::wire::{BadMessage, Edns, Kind, Message, Question, Rcode};
+use hickory_proto::{
+    op::{Message, MessageType, OpCode, Query, ResponseCode},
+    rr::RecordType,
+};
+
+use super::super::wire::{self, BadMessage};
 
 /// A question as it was sent.
 #[derive(Debug, Clone)]
@@ -9,7 +14,7 @@ pub struct Sent {
     /// Its number.
     pub id: u16,
     /// In the letters that were sent.
-    pub question: Question,
+    pub question: Query,
     /// The box's part of the cookie.
     pub cookie: [u8; 8],
     /// Did this resolver send cookies before?
@@ -41,21 +46,21 @@ pub fn came(bytes: &[u8], sent: &Sent) -> Came {
 }
 
 fn read(bytes: &[u8], sent: &Sent) -> Result<Came, BadMessage> {
-    let message = Message::read(bytes)?;
-    if !is_reply(&message, sent) || message.question != sent.question {
+    let message = wire::read(bytes)?;
+    let is_same = |asked: &Query| asked.name.eq_case(&sent.question.name);
+    if !is_reply(&message, sent) || !message.queries.first().is_some_and(is_same) {
         return Ok(Came::Foreign);
     }
-    let cookie = message.edns.as_ref().and_then(|edns| edns.cookie.as_deref());
-    match cookie {
+    match wire::cookie(&message) {
         Some(cookie) if cookie.first_chunk() != Some(&sent.cookie) => return Ok(Came::Foreign),
         // RFC 7873 §5.3: who sent cookies before sends them always.
         None if sent.knows_cookies => return Ok(Came::Foreign),
-        Some(cookie) if message.rcode == Rcode::BAD_COOKIE => {
+        Some(cookie) if message.metadata.response_code == ResponseCode::BADCOOKIE => {
             return Ok(Came::OtherCookie(cookie.to_vec()));
         }
         _ => {}
     }
-    if message.flags.is_truncated() {
+    if message.metadata.truncation {
         return Ok(Came::Cut);
     }
     Ok(Came::Answer(Box::new(message)))
@@ -66,48 +71,50 @@ fn read(bytes: &[u8], sent: &Sent) -> Result<Came, BadMessage> {
 /// # Errors
 /// The bytes are no message.
 pub fn came_connected(bytes: &[u8], sent: &Sent) -> Result<Option<Message>, BadMessage> {
-    let message = Message::read(bytes)?;
-    let asked = &message.question;
-    let same = asked.name.is(&sent.question.name)
-        && (asked.kind, asked.class) == (sent.question.kind, sent.question.class);
-    Ok((same && is_reply(&message, sent)).then_some(message))
+    let message = wire::read(bytes)?;
+    Ok(is_reply(&message, sent).then_some(message))
 }
 
 fn is_reply(message: &Message, sent: &Sent) -> bool {
-    message.id == sent.id && message.flags.is_answer() && message.flags.opcode() == 0
+    // Names are the same in whatever letters.
+    message.queries.first() == Some(&sent.question)
+        && message.metadata.id == sent.id
+        && message.metadata.message_type == MessageType::Response
+        && message.metadata.op_code == OpCode::Query
 }
 
 /// The message that is sent; `server` is the resolver's part of the cookie, once known.
 pub fn to_send(sent: &Sent, server: &[u8], (signatures, no_checking): (bool, bool)) -> Message {
     let cookie = Some([&sent.cookie[..], server].concat());
-    let edns = Edns { signatures, cookie, ..Edns::default() };
-    Message::ask(sent.id, sent.question.clone(), no_checking, edns)
+    let mut message = wire::ask(sent.id, sent.question.clone(), no_checking);
+    // RFC 6840 §5.7: it is to say whether it checked signatures, whoever wants to see them.
+    message.metadata.authentic_data = true;
+    message.edns = Some(wire::edns(signatures, cookie, None));
+    message
 }
 
 /// Are questions of this type sent on at all?
-pub fn is_forwarded(kind: Kind) -> bool {
-    kind.0 != 0 && !kind.is_meta()
+pub fn is_forwarded(kind: RecordType) -> bool {
+    kind != RecordType::ZERO && !wire::is_meta(kind)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::{
-        testing::{question, record},
-        wire::MAX_MESSAGE_BYTES,
-    };
+    use crate::dns::testing::{bytes, question, record};
 
     fn sent(knows_cookies: bool) -> Sent {
-        let question = question("wWw.eXample", Kind::A);
+        let question = question("wWw.eXample", RecordType::A);
         Sent { id: 77, question, cookie: *b"8 bytes!", knows_cookies }
     }
 
     fn reply(change: impl Fn(&mut Message)) -> Vec<u8> {
-        let mut reply = Message::answer_to(&to_send(&sent(false), &[], (false, false)), Rcode(0));
-        reply.answers = vec![record("wWw.eXample", Kind::A, &[192, 0, 2, 1], 60)];
-        reply.edns = Some(Edns { cookie: Some(b"8 bytes!12345678".to_vec()), ..Edns::default() });
+        let asked = to_send(&sent(false), &[], (false, false));
+        let mut reply = wire::answer_to(&asked, ResponseCode::NoError);
+        reply.answers = vec![record("wWw.eXample", RecordType::A, &[192, 0, 2, 1], 60)];
+        reply.edns = Some(wire::edns(false, Some(b"8 bytes!12345678".to_vec()), None));
         change(&mut reply);
-        reply.write(MAX_MESSAGE_BYTES)
+        bytes(&reply)
     }
 
     #[test]
@@ -116,11 +123,11 @@ mod tests {
         let no_edns = reply(|reply| reply.edns = None);
         assert!(matches!(came(&no_edns, &sent(false)), Came::Answer(_)));
         let forgeries: [fn(&mut Message); 6] = [
-            |reply| reply.id = 78,
-            |reply| reply.question.name = reply.question.name.lower(),
-            |reply| reply.question.kind = Kind::AAAA,
-            |reply| reply.flags.0 &= 0x7fff,
-            |reply| reply.edns = Some(Edns { cookie: Some(vec![7; 16]), ..Edns::default() }),
+            |reply| reply.metadata.id = 78,
+            |reply| reply.queries[0].name = reply.queries[0].name.to_lowercase(),
+            |reply| reply.queries[0].query_type = RecordType::AAAA,
+            |reply| reply.metadata.message_type = MessageType::Query,
+            |reply| reply.edns = Some(wire::edns(false, Some(vec![7; 16]), None)),
             |reply| reply.edns = None,
         ];
         for (number, forge) in forgeries.into_iter().enumerate() {
@@ -132,21 +139,21 @@ mod tests {
 
     #[test]
     fn what_was_cut_or_broken_is_asked_for_again_on_a_connection() {
-        let cut = reply(|reply| reply.flags = reply.flags.truncated());
+        let cut = reply(|reply| reply.metadata.truncation = true);
         assert_eq!(came(&cut, &sent(true)), Came::Cut);
         let whole = reply(|_| {});
         assert_eq!(came(&whole[..whole.len() - 3], &sent(true)), Came::Cut);
         // On the connection, its letters do not matter; all else does.
-        let lower = reply(|reply| reply.question.name = reply.question.name.lower());
+        let lower = reply(|reply| reply.queries[0].name = reply.queries[0].name.to_lowercase());
         assert!(came_connected(&lower, &sent(true)).unwrap().is_some());
-        let other = reply(|reply| reply.id = 1);
+        let other = reply(|reply| reply.metadata.id = 1);
         assert!(came_connected(&other, &sent(true)).unwrap().is_none());
         assert!(came_connected(&whole[..20], &sent(true)).is_err());
     }
 
     #[test]
     fn a_resolver_that_wants_another_cookie_gives_it() {
-        let bad = reply(|reply| reply.rcode = Rcode::BAD_COOKIE);
+        let bad = reply(|reply| reply.metadata.response_code = ResponseCode::BADCOOKIE);
         let expected = Came::OtherCookie(b"8 bytes!12345678".to_vec());
         assert_eq!(came(&bad, &sent(true)), expected);
     }

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use hickory_proto::op::Message;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -15,7 +16,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::check::{self, Came, Sent};
-use crate::dns::wire::{BadMessage, MAX_MESSAGE_BYTES, Message};
+use crate::dns::wire::{BadMessage, MAX_MESSAGE_BYTES};
 
 /// Messages that are no answer to the question after which UDP is left: somebody is guessing.
 const MAX_FOREIGN: usize = 8;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use hickory_proto::op::{Message, Query, ResponseCode};
 use rand::Rng as _;
 use rustls::ClientConfig;
 
@@ -22,7 +23,7 @@ use self::{
     exchange::{Datagram, Failed},
     measured::Measured,
 };
-use super::wire::{MAX_MESSAGE_BYTES, Message, Question, Rcode};
+use super::wire::{self, MAX_MESSAGE_BYTES};
 use crate::config::Nameserver;
 
 /// One resolver has so long for one answer, over UDP or on a connection.
@@ -50,8 +51,8 @@ pub enum Unanswered {
     #[error("no resolver answered")]
     Silent,
     /// The last answer was that there is none.
-    #[error("the resolvers answer with code {}", .0.0)]
-    Code(Rcode),
+    #[error("the resolvers answer: {0}")]
+    Code(ResponseCode),
 }
 
 /// The resolvers.
@@ -75,7 +76,7 @@ struct Server {
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// What.
-    pub question: Question,
+    pub question: Query,
     /// With signatures?
     pub signatures: bool,
     /// Unchecked?
@@ -131,8 +132,8 @@ impl Upstreams {
             let wait = hedge.map(|hedge| hedge.max(least));
             tokio::select! {
                 Some(came) = tries.next() => match came {
-                    Ok(message) => match message.rcode {
-                        Rcode::NO_ERROR | Rcode::NX_DOMAIN => return Ok(message),
+                    Ok(message) => match message.metadata.response_code {
+                        ResponseCode::NoError | ResponseCode::NXDomain => return Ok(message),
                         code => last = Unanswered::Code(code),
                     },
                     Err(error) => tracing::debug!(%error, "a resolver did not answer"),
@@ -188,7 +189,7 @@ impl Server {
         let mut its_cookie = lock(&self.its_cookie).clone();
         let sent = self.sent(wanted, !its_cookie.is_empty());
         let wants = (wanted.signatures, wanted.no_checking);
-        let mut bytes = check::to_send(&sent, &its_cookie, wants).write(MAX_MESSAGE_BYTES);
+        let mut bytes = wire::write(&check::to_send(&sent, &its_cookie, wants), MAX_MESSAGE_BYTES);
         if let (Some(name), Some(tls)) = (&self.place.name, &self.tls) {
             return exchange::by_tls(to, name, tls, &sent, &bytes).await;
         }
@@ -200,7 +201,8 @@ impl Server {
                 Datagram::Again(cookie) => {
                     its_cookie = cookie.get(sent.cookie.len()..).unwrap_or_default().to_vec();
                     lock(&self.its_cookie).clone_from(&its_cookie);
-                    bytes = check::to_send(&sent, &its_cookie, wants).write(MAX_MESSAGE_BYTES);
+                    let message = check::to_send(&sent, &its_cookie, wants);
+                    bytes = wire::write(&message, MAX_MESSAGE_BYTES);
                     continue;
                 }
             };
@@ -215,15 +217,13 @@ impl Server {
     }
 
     fn sent(&self, wanted: &Wanted, knows_cookies: bool) -> Sent {
-        let mut random = rand::rng();
-        let name = wanted.question.name.in_case(|| random.random());
-        let question = Question { name, ..wanted.question.clone() };
-        Sent { id: random.random(), question, cookie: self.cookie, knows_cookies }
+        let mut question = wanted.question.clone();
+        question.name.randomize_label_case();
+        Sent { id: rand::rng().random(), question, cookie: self.cookie, knows_cookies }
     }
 
     fn learn(&self, message: &Message) {
-        let cookie = message.edns.as_ref().and_then(|edns| edns.cookie.as_deref());
-        let its = cookie.and_then(|cookie| cookie.strip_prefix(&self.cookie));
+        let its = wire::cookie(message).and_then(|cookie| cookie.strip_prefix(&self.cookie));
         if let Some(its) = its.filter(|its| !its.is_empty()) {
             *lock(&self.its_cookie) = its.to_vec();
         }

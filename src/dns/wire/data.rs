@@ -1,107 +1,137 @@
-//! Data of records: which names stand in it, and where.
+//! Data of records: what is taken apart, and what stays the bytes that came.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use super::{BadMessage, Kind, Name, Record};
+use hickory_proto::{
+    ProtoError,
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{CNAME, HTTPS, NULL, SVCB},
+    },
+    serialize::binary::{
+        BinDecodable as _, BinDecoder, BinEncodable, BinEncoder, NameEncoding, Restrict,
+    },
+};
 
-/// A part of the data of a type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    /// A name, which may come compressed.
-    Name,
-    /// So many bytes.
-    Bytes(usize),
-    /// A length in a byte, and as many bytes (RFC 1035 §3.3).
-    Text,
+use super::BadMessage;
+
+/// Reads data of so many bytes.
+///
+/// Only the types in whose data a compressed name may come (RFC 3597 §4), and addresses, are taken
+/// apart: all others are kept as they are, because what is read and written again is not always
+/// the same bytes, and a signature is over bytes.
+pub(super) fn read(
+    decoder: &mut BinDecoder<'_>,
+    kind: RecordType,
+    length: u16,
+) -> Result<RData, BadMessage> {
+    use RecordType::{A, AAAA, CNAME, MX, NAPTR, NS, OPT, PTR, SOA, SRV};
+    match kind {
+        OPT if length == 0 => Ok(RData::Update0(OPT)),
+        A | AAAA | CNAME | MX | NAPTR | NS | OPT | PTR | SOA | SRV => {
+            Ok(RData::read(decoder, kind, Restrict::new(length))?)
+        }
+        _ => {
+            let bytes = match parts(kind) {
+                Some(parts) => uncompressed(decoder, parts, length.into())?,
+                None => decoder.read_slice(length.into())?.unverified().to_vec(),
+            };
+            Ok(data_of(kind, bytes))
+        }
+    }
 }
 
-use Part::{Bytes, Text};
+/// These bytes as the data of a type that is not taken apart.
+pub fn data_of(kind: RecordType, bytes: Vec<u8>) -> RData {
+    let rdata = if bytes.is_empty() { NULL::new() } else { NULL::with(bytes) };
+    RData::Unknown { code: kind, rdata }
+}
 
-/// The parts of types in whose data a compressed name may come (RFC 3597 §4); nothing for all
-/// others, whose data is passed on as it is.
-pub(super) fn parts(kind: Kind) -> Option<&'static [Part]> {
-    Some(match kind.0 {
-        // NS, MD, MF, CNAME, MB, MG, MR, PTR, DNAME
-        2..=5 | 7..=9 | 12 | 39 => &[Part::Name],
-        // SOA: serial, refresh, retry, expire, minimum
-        6 => &[Part::Name, Part::Name, Bytes(20)],
+/// Bytes before the names, and how many names, in data of types that `hickory_proto` does not know
+/// and in which RFC 3597 §4 has names uncompressed.
+fn parts(kind: RecordType) -> Option<(usize, usize)> {
+    Some(match u16::from(kind) {
+        // MD, MF, MB, MG, MR, DNAME
+        3 | 4 | 7..=9 | 39 => (0, 1),
         // MINFO, RP
-        14 | 17 => &[Part::Name, Part::Name],
-        // MX, AFSDB, RT, KX
-        15 | 18 | 21 | 36 => &[Bytes(2), Part::Name],
+        14 | 17 => (0, 2),
+        // AFSDB, RT, KX
+        18 | 21 | 36 => (2, 1),
         // PX
-        26 => &[Bytes(2), Part::Name, Part::Name],
-        // SRV
-        33 => &[Bytes(6), Part::Name],
-        // NAPTR
-        35 => &[Bytes(4), Text, Text, Text, Part::Name],
+        26 => (2, 2),
         _ => return None,
     })
 }
 
-/// May names in its data be compressed when they are written (RFC 3597 §4: those of RFC 1035)?
-pub(super) fn is_compressed(kind: Kind) -> bool {
-    matches!(kind.0, 2..=9 | 12 | 14 | 15)
-}
-
-/// Takes the data at `at` of a message, `length` bytes long, its names uncompressed.
-pub(super) fn read(
-    kind: Kind,
-    message: &[u8],
-    at: usize,
+fn uncompressed(
+    decoder: &mut BinDecoder<'_>,
+    (before, names): (usize, usize),
     length: usize,
-) -> Result<Box<[u8]>, BadMessage> {
-    let end = at + length;
-    let whole = message.get(at..end).ok_or(BadMessage::Short)?;
-    let Some(parts) = parts(kind) else { return checked(kind, whole) };
-    // A name ends within the data, wherever its pointers lead.
-    let message = message.get(..end).ok_or(BadMessage::Short)?;
-    let (mut data, mut at) = (Vec::with_capacity(length), at);
-    for part in parts {
-        let next = match part {
-            Part::Name => {
-                let (name, next) = Name::read(message, at)?;
-                data.extend_from_slice(name.as_wire());
-                at = next;
-                continue;
-            }
-            Bytes(count) => at + count,
-            Text => at + 1 + usize::from(*message.get(at).ok_or(BadMessage::Data)?),
-        };
-        data.extend_from_slice(message.get(at..next).ok_or(BadMessage::Data)?);
-        at = next;
+) -> Result<Vec<u8>, BadMessage> {
+    let end = decoder.index() + length;
+    let mut bytes = decoder.read_slice(before)?.unverified().to_vec();
+    for _ in 0..names {
+        bytes.extend(emitted(&Name::read(decoder)?)?);
     }
-    if at == end { Ok(data.into()) } else { Err(BadMessage::Data) }
+    if decoder.index() == end { Ok(bytes) } else { Err(BadMessage::Parts) }
 }
 
-/// Data without compressed names.
-fn checked(kind: Kind, data: &[u8]) -> Result<Box<[u8]>, BadMessage> {
-    let fits = match kind {
-        Kind::A => data.len() == 4,
-        Kind::AAAA => data.len() == 16,
-        _ => true,
-    };
-    if fits { Ok(data.into()) } else { Err(BadMessage::Data) }
+/// As it is written where nothing is compressed.
+fn emitted(part: &impl BinEncodable) -> Result<Vec<u8>, ProtoError> {
+    let mut bytes = Vec::new();
+    let mut encoder = BinEncoder::new(&mut bytes);
+    encoder.set_name_encoding(NameEncoding::Uncompressed);
+    part.emit(&mut encoder)?;
+    Ok(bytes)
+}
+
+/// The bytes of data that is not taken apart.
+fn raw(record: &Record) -> Option<&[u8]> {
+    match &record.data {
+        RData::Unknown { rdata, .. } => Some(&rdata.anything),
+        _ => None,
+    }
 }
 
 /// The address that a record holds.
 pub fn address(record: &Record) -> Option<IpAddr> {
-    match record.kind {
-        Kind::A => <[u8; 4]>::try_from(&*record.data).ok().map(|v4| Ipv4Addr::from(v4).into()),
-        Kind::AAAA => <[u8; 16]>::try_from(&*record.data).ok().map(|v6| Ipv6Addr::from(v6).into()),
-        _ => None,
-    }
+    record.data.ip_addr()
 }
 
 /// The name at which it goes on: of CNAME and DNAME, and of SVCB and HTTPS whose target is not
 /// their own name.
 pub fn next_name(record: &Record) -> Option<Name> {
-    let at = match record.kind {
-        Kind::CNAME | Kind::DNAME => 0,
-        Kind::SVCB | Kind::HTTPS => 2,
-        _ => return None,
-    };
-    // RFC 9460 §2.2: never compressed; a pointer would lead out of the data.
-    let (name, _) = Name::read(record.data.get(at..)?, 0).ok()?;
-    (at == 0 || name != Name::root()).then_some(name)
+    match (&record.data, record.record_type()) {
+        (RData::CNAME(CNAME(name)), _) => Some(name.clone()),
+        (_, RecordType::DNAME) => Name::from_bytes(raw(record)?).ok(),
+        _ => service(record).map(|service| service.target_name).filter(|name| !name.is_root()),
+    }
+}
+
+/// The type that a signature is of: it stands first (RFC 4034 §3.1).
+pub fn signed_type(record: &Record) -> Option<RecordType> {
+    let kind = raw(record).filter(|_| record.record_type() == RecordType::RRSIG)?.first_chunk()?;
+    Some(u16::from_be_bytes(*kind).into())
+}
+
+/// The zone that signs, of a signature (RFC 4034 §3.1.7: uncompressed, after 18 bytes).
+pub fn signer(record: &Record) -> Option<Name> {
+    signed_type(record)?;
+    Name::from_bytes(raw(record)?.get(18..)?).ok()
+}
+
+/// How a service is reached, of an SVCB or HTTPS record (RFC 9460 §2.2). Nothing for one that cannot
+/// be read, or not so that it is written again as it came.
+pub fn service(record: &Record) -> Option<SVCB> {
+    let kind = record.record_type();
+    let bytes = raw(record).filter(|_| [RecordType::SVCB, RecordType::HTTPS].contains(&kind))?;
+    let length = Restrict::new(u16::try_from(bytes.len()).ok()?);
+    let read = RData::read(&mut BinDecoder::new(bytes), kind, length).ok()?;
+    let (RData::SVCB(service) | RData::HTTPS(HTTPS(service))) = read else { return None };
+    (emitted(&service).ok()? == bytes).then_some(service)
+}
+
+/// The data of an SVCB or HTTPS record. Nothing if no such record can be.
+pub fn service_data(kind: RecordType, service: &SVCB) -> Option<RData> {
+    Some(data_of(kind, emitted(service).ok()?))
 }

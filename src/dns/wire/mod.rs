@@ -1,4 +1,4 @@
-//! Messages as they travel (RFC 1035 §4), read and written. Pure.
+//! Messages as they travel (RFC 1035 §4), read and written by `hickory_proto`, within bounds. Pure.
 //!
 //! The box passes answers on: of a record only the name, the type, the TTL and the names inside
 //! well-known data are understood; all else stays byte for byte as it came, signatures (RFC 4034)
@@ -7,18 +7,23 @@
 
 mod data;
 mod edns;
-mod message;
+mod kept;
 mod name;
-mod write;
 
-use std::fmt;
+use hickory_proto::{
+    ProtoError,
+    op::{Header, Message, MessageType, Metadata, OpCode, Query, ResponseCode},
+    rr::{DNSClass, Name, Record, RecordType},
+    serialize::binary::{
+        BinDecodable as _, BinDecoder, BinEncodable as _, BinEncoder, DecodeError,
+    },
+};
 
 pub use self::{
-    data::{address, next_name},
-    edns::{Ede, Edns},
-    message::{Flags, Message, Question, Record},
-    name::Name,
-    write::{append, renew},
+    data::{address, data_of, next_name, service, service_data, signed_type, signer},
+    edns::{Ede, cookie, edns, reason, wants_signatures},
+    kept::Encoded,
+    name::{host, key, name},
 };
 
 /// Bytes of the longest message (RFC 1035 §4.2.2: its length is sent in 16 bits).
@@ -30,117 +35,164 @@ pub const MIN_UDP_BYTES: usize = 512;
 /// Bytes of the largest answer sent or asked for over UDP: it passes everywhere unbroken (DNS flag
 /// day 2020).
 pub const MAX_UDP_BYTES: u16 = 1232;
-/// The class of the Internet.
-pub const CLASS_IN: u16 = 1;
 
-/// Types of records, by their numbers (IANA, "Resource Record (RR) TYPEs").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Kind(pub u16);
-
-impl Kind {
-    /// An IPv4 address.
-    pub const A: Self = Self(1);
-    /// A name server.
-    pub const NS: Self = Self(2);
-    /// Another name for the same.
-    pub const CNAME: Self = Self(5);
-    /// The start of a zone.
-    pub const SOA: Self = Self(6);
-    /// A name for an address.
-    pub const PTR: Self = Self(12);
-    /// Words about a machine; the answer to ANY (RFC 8482).
-    pub const HINFO: Self = Self(13);
-    /// Text.
-    pub const TXT: Self = Self(16);
-    /// An IPv6 address.
-    pub const AAAA: Self = Self(28);
-    /// Where a service is.
-    pub const SRV: Self = Self(33);
-    /// Other names for all below (RFC 6672).
-    pub const DNAME: Self = Self(39);
-    /// What carries EDNS (RFC 6891).
-    pub const OPT: Self = Self(41);
-    /// A signature (RFC 4034).
-    pub const RRSIG: Self = Self(46);
-    /// What there is not (RFC 4034).
-    pub const NSEC: Self = Self(47);
-    /// The same, hashed (RFC 5155).
-    pub const NSEC3: Self = Self(50);
-    /// How a service is reached (RFC 9460).
-    pub const SVCB: Self = Self(64);
-    /// The same for HTTPS.
-    pub const HTTPS: Self = Self(65);
-    /// A transaction signature (RFC 8945).
-    pub const TSIG: Self = Self(250);
-    /// Whatever there is.
-    pub const ANY: Self = Self(255);
-
-    /// Is it one that questions and messages use and no zone holds (RFC 6895 §3.1)? ANY is one.
-    pub fn is_meta(self) -> bool {
-        self == Self::OPT || (128..=255).contains(&self.0)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = match *self {
-            Self::A => "A",
-            Self::NS => "NS",
-            Self::CNAME => "CNAME",
-            Self::SOA => "SOA",
-            Self::PTR => "PTR",
-            Self::TXT => "TXT",
-            Self::AAAA => "AAAA",
-            Self::SRV => "SRV",
-            Self::SVCB => "SVCB",
-            Self::HTTPS => "HTTPS",
-            // RFC 3597 §5.
-            Self(number) => return write!(f, "TYPE{number}"),
-        };
-        f.write_str(known)
-    }
-}
-
-/// What an answer says of the question (RFC 1035 §4.1.1, RFC 6891 §6.1.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Rcode(pub u16);
-
-impl Rcode {
-    /// Here it is, or there is none of this type.
-    pub const NO_ERROR: Self = Self(0);
-    /// The question cannot be read.
-    pub const FORM_ERR: Self = Self(1);
-    /// No answer could be had.
-    pub const SERV_FAIL: Self = Self(2);
-    /// There is no such name.
-    pub const NX_DOMAIN: Self = Self(3);
-    /// Such questions are not answered.
-    pub const NOT_IMP: Self = Self(4);
-    /// You are not answered.
-    pub const REFUSED: Self = Self(5);
-    /// An EDNS of the future.
-    pub const BAD_VERS: Self = Self(16);
-    /// A cookie that is too old (RFC 7873 §8).
-    pub const BAD_COOKIE: Self = Self(23);
-}
+/// Records read of one answer: far more than any that is of use.
+const MAX_RECORDS: usize = 1000;
+/// Records read of one question: EDNS and a signature of the transaction, with room.
+const MAX_QUESTION_RECORDS: usize = 8;
 
 /// Why bytes are no message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum BadMessage {
-    /// It ends in the middle of something.
-    #[error("the message ends too early")]
-    Short,
-    /// A name longer than 255 bytes, a kind of label that does not exist, or a pointer that does
-    /// not lead back.
-    #[error("a name in the message cannot be read")]
-    Name,
-    /// Data whose length disagrees with what it holds.
-    #[error("a record of the message cannot be read")]
-    Data,
+    /// It ends in the middle of something, or a name or a record cannot be read.
+    #[error("the message cannot be read: {0}")]
+    Unreadable(#[from] DecodeError),
     /// Not one question; two EDNS records; one that is not where it must be.
     #[error("the message has parts that no message of its kind has")]
     Parts,
-    /// More records than any answer holds.
+    /// More records than any message of its kind holds.
     #[error("the message has too many records")]
     Many,
+    /// RFC 7873 §5.2.2: a cookie of a length that there is not.
+    #[error("the message has a cookie of no length that there is")]
+    Cookie,
+    /// It cannot be written.
+    #[error("the message cannot be written: {0}")]
+    Unwritable(String),
 }
+
+impl From<ProtoError> for BadMessage {
+    fn from(error: ProtoError) -> Self {
+        Self::Unwritable(error.to_string())
+    }
+}
+
+/// Reads an answer; one with one question, like all that a resolver gets.
+///
+/// # Errors
+/// It is none.
+pub fn read(bytes: &[u8]) -> Result<Message, BadMessage> {
+    read_bounded(bytes, MAX_RECORDS)
+}
+
+/// Reads a question.
+///
+/// # Errors
+/// It is none.
+pub fn read_question(bytes: &[u8]) -> Result<Message, BadMessage> {
+    read_bounded(bytes, MAX_QUESTION_RECORDS)
+}
+
+/// Not `Message::from_vec`: that takes room for as many questions as the header says before it has
+/// read one, refuses whole messages for one record of a known type whose data it does not like, and
+/// writes some data otherwise than it came.
+fn read_bounded(bytes: &[u8], most_records: usize) -> Result<Message, BadMessage> {
+    let mut decoder = BinDecoder::new(bytes);
+    let Header { metadata, counts } = Header::read(&mut decoder)?;
+    if counts.queries != 1 {
+        return Err(BadMessage::Parts);
+    }
+    let sections = [counts.answers, counts.authorities, counts.additionals];
+    if sections.iter().map(|count| usize::from(*count)).sum::<usize>() > most_records {
+        return Err(BadMessage::Many);
+    }
+    let mut message = Message::new(metadata.id, metadata.message_type, metadata.op_code);
+    message.metadata = metadata;
+    message.queries = vec![Query::read(&mut decoder)?];
+    for (section, count) in sections.into_iter().enumerate() {
+        for _ in 0..count {
+            take(&mut message, section, read_record(&mut decoder)?)?;
+        }
+    }
+    // What comes after the message is not looked at: it means nothing to anybody.
+    Ok(message)
+}
+
+fn take(message: &mut Message, section: usize, record: Record) -> Result<(), BadMessage> {
+    match (section, record.record_type()) {
+        (2, RecordType::OPT) if message.edns.is_none() => {
+            let edns = edns::read(&record)?;
+            let low = message.metadata.response_code.low();
+            message.metadata.response_code = ResponseCode::from(edns.rcode_high(), low);
+            message.edns = Some(edns);
+        }
+        (_, RecordType::OPT) => return Err(BadMessage::Parts),
+        // Nobody shares a key with the box.
+        (2, RecordType::TSIG) => {}
+        (0, _) => message.answers.push(record),
+        (1, _) => message.authorities.push(record),
+        _ => message.additionals.push(record),
+    }
+    Ok(())
+}
+
+fn read_record(decoder: &mut BinDecoder<'_>) -> Result<Record, BadMessage> {
+    let owner = Name::read(decoder)?;
+    let kind = RecordType::read(decoder)?;
+    let class = match kind {
+        RecordType::OPT if !owner.is_root() => return Err(BadMessage::Parts),
+        // RFC 6891 §6.2.3: values under 512 are 512.
+        RecordType::OPT => DNSClass::for_opt(decoder.read_u16()?.unverified()),
+        _ => DNSClass::read(decoder)?,
+    };
+    let ttl = decoder.read_u32()?.unverified();
+    let length = decoder.read_u16()?.unverified();
+    let mut record = Record::from_rdata(owner, ttl, data::read(decoder, kind, length)?);
+    record.dns_class = class;
+    Ok(record)
+}
+
+/// The question of a message that was read here; the root's address of one that was not.
+pub fn question(message: &Message) -> Query {
+    message.queries.first().cloned().unwrap_or_default()
+}
+
+/// A question for a resolver.
+pub fn ask(id: u16, question: Query, no_checking: bool) -> Message {
+    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+    message.metadata.recursion_desired = true;
+    message.metadata.checking_disabled = no_checking;
+    message.queries = vec![question];
+    message
+}
+
+/// An answer without records.
+pub fn answer_to(asked: &Message, rcode: ResponseCode) -> Message {
+    let mut message = Message::response(asked.metadata.id, asked.metadata.op_code);
+    message.metadata = Metadata::response_from_request(&asked.metadata);
+    message.metadata.recursion_available = true;
+    message.metadata.response_code = rcode;
+    message.queries.clone_from(&asked.queries);
+    message
+}
+
+/// The message in at most `most` bytes: one that has more is cut to its question (RFC 2181 §9),
+/// and says so. Nothing of a message that cannot be written: none that was read here.
+pub fn write(message: &Message, most: usize) -> Vec<u8> {
+    let written = written(message, most).and_then(|(bytes, is_cut)| {
+        let cut = || written(&message.truncate(), MAX_MESSAGE_BYTES).map(|(bytes, _)| bytes);
+        if is_cut { cut() } else { Ok(bytes) }
+    });
+    written.unwrap_or_else(|error| {
+        tracing::error!(%error, "a message cannot be written: no answer");
+        Vec::new()
+    })
+}
+
+/// The bytes, and whether records had to be left out.
+fn written(message: &Message, most: usize) -> Result<(Vec<u8>, bool), BadMessage> {
+    let mut bytes = Vec::with_capacity(MIN_UDP_BYTES);
+    let mut encoder = BinEncoder::new(&mut bytes);
+    encoder.set_max_size(u16::try_from(most).unwrap_or(u16::MAX));
+    message.emit(&mut encoder)?;
+    let header = Header::read(&mut BinDecoder::new(&bytes))?;
+    Ok((bytes, header.metadata.truncation && !message.metadata.truncation))
+}
+
+/// Is it a type that questions and messages use and no zone holds (RFC 6895 §3.1)? ANY is one.
+pub fn is_meta(kind: RecordType) -> bool {
+    kind == RecordType::OPT || (128..=255).contains(&u16::from(kind))
+}
+
+#[cfg(test)]
+mod tests;
