@@ -190,6 +190,11 @@ fn a_link_s_parts_and_the_other_proxy_s_account_are_checked_in_place() {
             "gateway.reserve",
             "at most 90 %",
         ),
+        (
+            "[gateway]\nuplink = \"2 MB/s\"\nreserve = \"1.9 MB/s\"".into(),
+            "gateway.reserve",
+            "gateway.uplink",
+        ),
         (format!("{upstream}user = \"u\""), "gateway.upstream.user", "without a password_file"),
         (
             format!("{upstream}password_file = \"p\""),

@@ -1,5 +1,6 @@
 //! Devices share the link: the one with twenty tunnels has no more of it than the one with one, a
 //! profile stays under its ceiling, a part is left alone, and what the cache has counts for nobody.
+//! What devices send is shared like what they take.
 //!
 //! Through the built box, from several loopback addresses, over a link said to be slow. What is
 //! compared are bytes with bytes of the same moments, and bytes with the most that the time taken
@@ -42,21 +43,24 @@ const DURING: u64 = 4 * LINK;
 struct School {
     proxy: SocketAddr,
     origin: Origin,
+    /// What came to the origin, by the number of the device that sent it.
+    came: Came,
     _box: SchoolBox,
 }
 
 impl School {
     fn new(policy: &str) -> Self {
-        let (origin, proxy) = (endless(), support::school_box::free_address());
+        let came = Came::default();
+        let (origin, proxy) = (endless(came.clone()), support::school_box::free_address());
         let port = origin.port();
         let settings = format!(
             "[gateway]\nlisten = [\"{proxy}\"]\nallow_private = [\"127.0.0.0/8\"]\n\
              plain_ports = [{port}]\nconnect_ports = [{port}]\n\
-             downlink = \"{LINK} B/s\"\nreserve = \"{RESERVED_PERCENT} %\"\n{policy}"
+             downlink = \"{LINK} B/s\"\nuplink = \"{LINK} B/s\"\nreserve = \"{RESERVED_PERCENT} %\"\n{policy}"
         );
         let school = SchoolBox::start("0510035L", &settings);
         until("the proxy", || TcpStream::connect(proxy).ok());
-        Self { proxy, origin, _box: school }
+        Self { proxy, origin, came, _box: school }
     }
 
     fn device(&self, number: u8) -> Device {
@@ -87,12 +91,55 @@ impl School {
         assert!(device.head().starts_with("HTTP/1.1 200"));
         Taking::begin(vec![device])
     }
+
+    /// A device sends all it can, by so many tunnels.
+    fn sends(&self, number: u8, tunnels: usize) -> Taking {
+        let mut devices: Vec<_> = (0..tunnels).map(|_| self.device(number)).collect();
+        for device in &mut devices {
+            device.tunnel(self.origin.address);
+            device.send(upload("", number));
+        }
+        self.sending(number, devices)
+    }
+
+    /// A device sends all it can in one plain request.
+    fn sends_plainly(&self, number: u8) -> Taking {
+        let mut device = self.device(number);
+        device.send(upload(&format!("http://{}", self.origin.address), number));
+        self.sending(number, vec![device])
+    }
+
+    fn sending(&self, number: u8, devices: Vec<Device>) -> Taking {
+        let taking = Taking { bytes: self.came[usize::from(number)].clone(), over: Arc::default() };
+        for mut device in devices {
+            let over = taking.over.clone();
+            std::thread::spawn(move || {
+                let piece = vec![b'x'; 64 * 1024];
+                while !over.load(SeqCst) && device.stream.write_all(&piece).is_ok() {}
+            });
+        }
+        taking
+    }
 }
 
-/// `/endless` never ends, `/cached` is four seconds of the link and may be kept.
-fn endless() -> Origin {
-    Origin::start(|head, stream| {
-        let piece = vec![b'x'; 64 * 1024];
+type Came = Arc<[Arc<AtomicU64>; 8]>;
+
+fn upload(at: &str, number: u8) -> String {
+    format!("POST {at}/came/{number} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n")
+}
+
+/// `/endless` never ends, `/cached` is four seconds of the link and may be kept, and what is sent to
+/// `/came/N` is counted.
+fn endless(came: Came) -> Origin {
+    Origin::start(move |head, stream| {
+        let mut piece = vec![b'x'; 64 * 1024];
+        if let Some((_, number)) = head.split_once("/came/") {
+            let bytes = &came[usize::from(number.as_bytes()[0] - b'0')];
+            while let Ok(read @ 1..) = stream.read(&mut piece) {
+                bytes.fetch_add(read as u64, SeqCst);
+            }
+            return false;
+        }
         if head.contains("/cached") {
             let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\n";
             let body = vec![b'x'; CACHED_BYTES];
@@ -187,6 +234,19 @@ fn a_plain_answer_and_tunnels_are_counted_alike() {
     let (took, _) = measured(&taking);
     let all = took.iter().sum();
     assert!(took.iter().all(|bytes| is_about(*bytes, 33, all)), "{took:?}");
+}
+
+#[test]
+fn what_devices_send_is_shared_like_what_they_take_and_apart_from_it() {
+    let school = School::new("");
+    // The way down is full: it takes nothing of the way up.
+    let _down = school.tunnels(5, 4);
+    let sending = [school.sends(2, 10), school.sends_plainly(3), school.sends(4, 1)];
+    let (sent, link) = measured(&sending);
+    let all = sent.iter().sum();
+    assert!(sent.iter().all(|bytes| is_about(*bytes, 33, all)), "{sent:?}");
+    assert!(all <= link * (100 - RESERVED_PERCENT + 10) / 100, "{sent:?} of {link}");
+    assert!(all >= link * (100 - RESERVED_PERCENT) / 200, "{sent:?} of {link}");
 }
 
 #[test]

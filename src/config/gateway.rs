@@ -33,8 +33,10 @@ pub struct Gateway {
     pub contact: Option<String>,
     /// What the link carries to the school; devices that compete share it equally.
     pub downlink: Option<ByteRate>,
-    /// Part of `downlink` that devices leave, always, to the box itself and to what else the school
-    /// has on the link.
+    /// What the link carries from the school; devices that compete share it equally.
+    pub uplink: Option<ByteRate>,
+    /// Part of `downlink` and of `uplink` that devices leave, always, to the box itself and to what
+    /// else the school has on the link.
     pub reserve: LinkPart,
     /// Names (with those below them) and networks that devices reach without the proxy.
     pub direct: Vec<Site>,
@@ -135,6 +137,7 @@ impl Default for Gateway {
             idle_timeout: Period::seconds(600),
             contact: None,
             downlink: None,
+            uplink: None,
             reserve: LinkPart::Percent(10),
             direct: Vec::new(),
             advertise: None,

@@ -41,7 +41,7 @@ struct Streamed {
     clock: Arc<Clock>,
     /// Of an answer: the connection it comes by.
     lease: Option<Lease>,
-    /// Of an answer: whose turns it takes, when devices share the link.
+    /// Whose turns it takes, when devices share the link.
     paced: Option<Paced>,
     /// Of a request: where its bytes are counted.
     note: Note,
@@ -56,7 +56,7 @@ pub fn of_device(
     inner: Incoming,
     clock: Arc<Clock>,
     wanted: Option<CancellationToken>,
-    note: Note,
+    (note, meter): (Note, Option<Meter>),
 ) -> Carried {
     if http_body::Body::is_end_stream(&inner) {
         return Carried::empty();
@@ -66,7 +66,7 @@ pub fn of_device(
             let _ = tokio::time::timeout(LONGEST_HOLD, wanted.cancelled()).await;
         })
     });
-    let (lease, paced, ended) = (None, None, false);
+    let (lease, paced, ended) = (None, meter.map(Paced::new), false);
     Carried::new(Streamed { inner, stalled: None, held, clock, lease, paced, note, ended })
 }
 

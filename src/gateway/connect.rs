@@ -138,6 +138,7 @@ pub async fn carry(
         counts: note.counts(),
         idle: shared.config.idle_timeout.0,
         meter: shared.meter(seat).filter(|_| !at_home),
+        meter_up: shared.meter_up(seat).filter(|_| !at_home),
     };
     Box::pin(tunnel::join(&device, &origin, &way, stop)).await
 }

@@ -135,7 +135,8 @@ async fn carry_on(
     let mut request = Request::from_parts(parts, ());
     let wanted = wishes.continues.then(CancellationToken::new);
     hear_interim(&mut request, wanted.clone(), herald, pseudonym);
-    let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted, note.clone()));
+    let counts = (note.clone(), shared.meter_up(seat).filter(|_| !at_home));
+    let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted, counts));
     let (asked, instead, meter) = (asked.clone(), ruling.instead, shared.meter(seat));
     let outgoing = Outgoing { asked, instead, request, clock, meter };
     if at_home {

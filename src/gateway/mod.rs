@@ -101,7 +101,9 @@ struct Shared {
     cache: Option<Cache>,
     /// Nothing: no account is kept.
     journal: Option<Journal>,
-    fairness: Fairness,
+    /// The link's two ways.
+    down: Fairness,
+    up: Fairness,
     guests: Guests,
     /// Devices' connections that may still come.
     places: Arc<Semaphore>,
@@ -139,9 +141,14 @@ impl Shared {
         if at_home { Note::default() } else { Note::begin(self.journal.as_ref(), seat, asked) }
     }
 
-    /// What counts for a device, when devices share the link or it is under a ceiling.
+    /// What counts that a device takes, when devices share the link or it is under a ceiling.
     fn meter(&self, seat: &Seat) -> Option<Meter> {
-        self.fairness.meter(seat.device, seat.ceiling.clone())
+        self.down.meter(seat.device, seat.ceiling.clone())
+    }
+
+    /// The same of what it sends.
+    fn meter_up(&self, seat: &Seat) -> Option<Meter> {
+        self.up.meter(seat.device, seat.ceiling.clone())
     }
 }
 
@@ -169,7 +176,8 @@ impl Gateway {
             asking: Asking::new(reviews),
             cache,
             journal,
-            fairness: Fairness::new(config.downlink, config.reserve),
+            down: Fairness::new(config.downlink, config.reserve),
+            up: Fairness::new(config.uplink, config.reserve),
             config,
             home,
             judge,
@@ -208,7 +216,8 @@ impl Gateway {
         tokio::select! {
             _ = house => {}
             // Without end: devices that are still served wait for their turns.
-            () = self.shared.fairness.run() => {}
+            () = self.shared.down.run() => {}
+            () = self.shared.up.run() => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use super::{Found, MAX_CONNECTIONS, MAX_LISTENERS, absolute, moving};
 use crate::config::{
-    Config, Gateway, LinkPart, Period, Upstream,
+    ByteRate, Config, Gateway, LinkPart, Period, Upstream,
     report::Severity::{Error, Warning},
 };
 
@@ -54,7 +54,17 @@ pub(super) fn check_gateway(config: &Config, found: &mut Found<'_>) {
     check_ports(gateway, found);
     check_times(gateway, found);
     moving("gateway.downlink", gateway.downlink, found);
-    check_reserve(gateway, found);
+    moving("gateway.uplink", gateway.uplink, found);
+    let links = [gateway.downlink, gateway.uplink];
+    if !links.into_iter().all(|link| leaves_something(gateway.reserve, link)) {
+        let says = format!("with {} set aside, devices have nearly nothing", gateway.reserve);
+        found(
+            "gateway.reserve",
+            Error,
+            says,
+            "at most 90 % of gateway.downlink and of gateway.uplink",
+        );
+    }
     if let Some(upstream) = &gateway.upstream {
         check_account(upstream, found);
     }
@@ -90,14 +100,11 @@ fn check_listeners(key: &str, on: &[SocketAddr], config: &Config, found: &mut Fo
     }
 }
 
-fn check_reserve(gateway: &Gateway, found: &mut Found<'_>) {
-    let (reserve, link) = (gateway.reserve, gateway.downlink);
-    let most = MOST_RESERVED.of(link);
-    let is_percent = matches!(reserve, LinkPart::Percent(_));
-    let fits = if is_percent { reserve.is_within(MOST_RESERVED) } else { reserve.of(link) <= most };
-    if (is_percent || link.is_some()) && !fits {
-        let says = format!("with {reserve} set aside, devices have nearly nothing");
-        found("gateway.reserve", Error, says, "at most 90 % of gateway.downlink");
+/// Is what is set aside of a link little enough? A rate of an unknown link always is.
+fn leaves_something(reserve: LinkPart, link: Option<ByteRate>) -> bool {
+    match reserve {
+        LinkPart::Percent(_) => reserve.is_within(MOST_RESERVED),
+        LinkPart::Rate(_) => link.is_none() || reserve.of(link) <= MOST_RESERVED.of(link),
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Way<'a> {
     pub idle: Duration,
     /// Counts what the device takes, when devices share the link.
     pub meter: Option<Meter>,
+    /// Counts what it sends.
+    pub meter_up: Option<Meter>,
 }
 
 /// Joins two ends until both have said their last, one breaks, nothing moves for too long, or `stop`
@@ -65,7 +67,12 @@ pub async fn join(
 ) -> io::Result<()> {
     let both = async {
         tokio::try_join!(
-            one_way(device, &origin.stream, way, (None, way.counts.map(|counts| &counts.up))),
+            one_way(
+                device,
+                &origin.stream,
+                way,
+                (way.meter_up.as_ref(), way.counts.map(|counts| &counts.up))
+            ),
             one_way(
                 origin,
                 &device.stream,
