@@ -47,10 +47,12 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     let socket = folder.path().join("preau.socket");
     let secure = folder.path().join("preau-https.socket");
     let proxy = folder.path().join("preau-proxy.socket");
-    let names = folder.path().join("preau-dns.socket");
+    let [names, names_tls] =
+        ["preau-dns.socket", "preau-dns-tls.socket"].map(|name| folder.path().join(name));
     let taken = ["preau-tproxy.socket", "preau-tproxy-tls.socket", "preau-nft.service"];
     let [clear, tls, rules] = taken.map(|name| folder.path().join(name));
-    let files = [service.as_path(), &socket, &secure, &proxy, &names, &clear, &tls, &rules];
+    let files =
+        [service.as_path(), &socket, &secure, &proxy, &names, &names_tls, &clear, &tls, &rules];
     let Some(verified) = analyze(&["verify", "--man=no"], &files) else { return };
     let ours: Vec<_> =
         words(&verified).lines().filter(|line| line.contains("preau")).map(str::to_owned).collect();

@@ -12,11 +12,13 @@ mod support;
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
     process::Command,
     sync::Arc,
     thread,
 };
 
+use preau::demo::authority::Authority;
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use support::{
@@ -213,5 +215,57 @@ fn a_resolver_under_tls_is_asked_if_it_proves_its_name_and_never_otherwise() {
         let heard = school.names.heard();
         assert_eq!(heard.len(), usize::from(known), "{heard:?}");
         assert!(heard.iter().all(|asked| asked.starts_with("tls ")));
+    }
+}
+
+/// What `kdig` shows of an answer under TLS, or nothing where it gets none.
+fn kdig(address: SocketAddr, authority: &Path, name: &str, words: &str) -> Option<String> {
+    let output = Command::new("kdig")
+        .args([&format!("@{}", address.ip()), "-p", &address.port().to_string()])
+        .args(["+tls", &format!("+tls-ca={}", authority.display())])
+        .args([&format!("+tls-hostname={name}"), "+retry=0", "+time=10"])
+        .args(words.split(' '))
+        .output()
+        .unwrap_or_else(|error| panic!("kdig, scripts/install test: {error}"));
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn a_device_asks_under_tls_and_sees_the_box_s_own_certificate() {
+    const NAME: &str = "0510035l.example.org";
+    let names = Names::start(ZONE);
+    let resolver = names.address;
+    for (allowed, answered) in [("127.0.0.0/8", true), ("10.0.0.0/8", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new("the region of a test").unwrap();
+        let (chain, key) =
+            authority.issue_now(&[NAME]).unwrap().write(folder.path(), "box").unwrap();
+        let trusted = folder.path().join("authority.pem");
+        std::fs::write(&trusted, authority.pem()).unwrap();
+        let (dns, https) = (free_address(), free_address());
+        let (chain, key) = (chain.display(), key.display());
+        let settings = format!(
+            "[https]\nname = \"{NAME}\"\nlisten = [\"{https}\"]\ncertificate = \"{chain}\"\n\
+             key = \"{key}\"\n[dns]\nlisten_tls = [\"{dns}\"]\nresolvers = [\"{resolver}\"]\n\
+             allow = [\"{allowed}\"]\n{POLICY}"
+        );
+        let school = SchoolBox::start_in(folder, "0510035L", "", &settings);
+        let said = kdig(dns, &trusted, NAME, "www.example.org A");
+        assert_eq!(said.is_some(), answered, "{said:?}\n{}", school.log());
+        let Some(said) = said else { continue };
+        assert!(said.contains("9.9.9.9") && said.contains("TLS"), "{said}");
+        let refused = kdig(dns, &trusted, NAME, "+edns www.jeux.example A").unwrap();
+        assert!(refused.contains("NXDOMAIN") && refused.contains("jeux en ligne"), "{refused}");
+        // Two at once on one connection.
+        let both = kdig(dns, &trusted, NAME, "+keepopen www.example.org AAAA +keepopen preau A");
+        let both = both.unwrap();
+        assert!(both.contains("2620:fe::9") && both.contains("127.0.0.1"), "{both}");
+        assert_eq!(kdig(dns, &trusted, "other.example.org", "www.example.org A"), None);
+        let mut clear = TcpStream::connect(dns).unwrap();
+        clear.set_read_timeout(Some(PATIENCE)).unwrap();
+        clear.write_all(b"\0\x1dno question, and no handshake").unwrap();
+        let mut said = Vec::new();
+        let _ = clear.read_to_end(&mut said);
+        assert!(!said.windows(2).any(|two| two == b"pr"), "nothing of names: {said:?}");
     }
 }

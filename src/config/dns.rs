@@ -13,6 +13,8 @@ use super::{ByteSize, Nameserver, Period, Site};
 pub struct Dns {
     /// Addresses the resolver listens on, by UDP and TCP, when systemd passes no socket.
     pub listen: Vec<SocketAddr>,
+    /// The same under TLS (RFC 7858), with the certificate of `https.name`.
+    pub listen_tls: Vec<SocketAddr>,
     /// The resolvers it asks.
     pub resolvers: Vec<Nameserver>,
     /// Networks whose devices are answered.
@@ -70,6 +72,7 @@ impl Default for Dns {
         });
         Self {
             listen: Vec::new(),
+            listen_tls: Vec::new(),
             resolvers: Vec::new(),
             allow: inside.collect(),
             refusal: Refusal::Nxdomain,

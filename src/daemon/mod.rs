@@ -82,7 +82,7 @@ impl Daemon {
     /// Takes the sockets passed, binds those that are missing. Must be called inside a runtime.
     pub fn bind(self, mut inherited: Inherited) -> Result<Bound, DaemonError> {
         let config = self.house.config();
-        let names = Self::bind_names(&config, &mut inherited)?;
+        let names = self.bind_names(&config, &mut inherited)?;
         let listeners = match inherited.tcp {
             passed if passed.is_empty() => listen::bind(&config.network.listen)?,
             passed => passed,

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+
 use super::{
     Daemon, DaemonError,
     judging::{Judging, Opinion},
@@ -17,6 +20,9 @@ use crate::{
         listen::{self, Inherited},
     },
 };
+
+/// Sockets under TLS, and how it is spoken there.
+type Sealed = (Arc<ServerConfig>, Vec<TcpListener>);
 
 /// The resolver; nothing listens yet. Blocking.
 pub(super) fn open(
@@ -66,22 +72,36 @@ pub(super) fn for_gateway(config: &Config, resolver: &dns::Resolver) -> Option<g
 impl Daemon {
     /// The resolver's sockets: those passed, else its own.
     pub(super) fn bind_names(
+        &self,
         config: &Config,
         inherited: &mut Inherited,
     ) -> Result<dns::Sockets, DaemonError> {
-        let udp = std::mem::take(&mut inherited.dns_udp);
-        let tcp = std::mem::take(&mut inherited.dns_tcp);
-        let passed = dns::Sockets { udp, tcp };
-        if passed.is_empty() {
-            let listen = &config.dns.listen;
-            return Ok(dns::Sockets {
-                udp: listen::bind_datagrams(listen)?,
-                tcp: listen::bind(listen)?,
-            });
-        }
-        if config.dns.resolvers.is_empty() {
+        let mut udp = std::mem::take(&mut inherited.dns_udp);
+        let mut tcp = std::mem::take(&mut inherited.dns_tcp);
+        let mut under_tls = std::mem::take(&mut inherited.dns_tls);
+        let passed = [udp.len(), tcp.len(), under_tls.len()] != [0; 3];
+        if passed && config.dns.resolvers.is_empty() {
             tracing::error!("sockets for the resolver were passed, and dns.resolvers is empty");
         }
-        Ok(passed)
+        if udp.is_empty() && tcp.is_empty() {
+            udp = listen::bind_datagrams(&config.dns.listen)?;
+            tcp = listen::bind(&config.dns.listen)?;
+        }
+        if under_tls.is_empty() {
+            under_tls = listen::bind(&config.dns.listen_tls)?;
+        }
+        Ok(dns::Sockets { udp, tcp, tls: self.sealed(under_tls)? })
+    }
+
+    /// These show the box's own certificate.
+    fn sealed(&self, sockets: Vec<TcpListener>) -> Result<Option<Sealed>, DaemonError> {
+        if sockets.is_empty() {
+            return Ok(None);
+        }
+        let Some(secure) = &self.house.secure else {
+            tracing::warn!("a socket for names under TLS, and https.name is not set: closed");
+            return Ok(None);
+        };
+        Ok(Some((secure.certificates.resolver_config()?, sockets)))
     }
 }

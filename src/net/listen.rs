@@ -16,6 +16,8 @@ pub const TPROXY_HTTP_NAME: &str = "tproxy-http";
 pub const TPROXY_TLS_NAME: &str = "tproxy-tls";
 /// `FileDescriptorName=` of the sockets for the resolver, of both kinds.
 pub const DNS_NAME: &str = "dns";
+/// `FileDescriptorName=` of the sockets for the resolver under TLS.
+pub const DNS_TLS_NAME: &str = "dns-tls";
 /// Connections the kernel keeps for us while we are busy or starting again.
 const BACKLOG: i32 = 4096;
 
@@ -66,6 +68,8 @@ pub struct Inherited {
     pub tproxy_tls: Vec<TcpListener>,
     /// For devices' questions on connections: those that their unit calls [`DNS_NAME`].
     pub dns_tcp: Vec<TcpListener>,
+    /// The same under TLS: [`DNS_TLS_NAME`].
+    pub dns_tls: Vec<TcpListener>,
     /// For their questions in datagrams: the datagram sockets.
     pub dns_udp: Vec<UdpSocket>,
     /// For the local command line.
@@ -99,6 +103,7 @@ pub fn inherited() -> Result<Inherited, ListenError> {
                 Some(&TPROXY_HTTP_NAME) => inherited.tproxy_http.push(listener),
                 Some(&TPROXY_TLS_NAME) => inherited.tproxy_tls.push(listener),
                 Some(&DNS_NAME) => inherited.dns_tcp.push(listener),
+                Some(&DNS_TLS_NAME) => inherited.dns_tls.push(listener),
                 _ => inherited.tcp.push(listener),
             }
         }

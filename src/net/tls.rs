@@ -39,11 +39,21 @@ impl Certificates {
     /// that a class that comes back pays no second key exchange. Early data are refused: they can
     /// be replayed.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
+        self.speaking(b"http/1.1")
+    }
+
+    /// The same for questions to the resolver, whose protocol is called `dot` (RFC 7858 §3, IANA's
+    /// ALPN identifiers); who names none is served too.
+    pub fn resolver_config(&self) -> Result<Arc<ServerConfig>, rustls::Error> {
+        self.speaking(b"dot")
+    }
+
+    fn speaking(&self, protocol: &[u8]) -> Result<Arc<ServerConfig>, rustls::Error> {
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth();
         let mut config = builder.with_cert_resolver(Arc::new(self.clone()));
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         config.ticketer = ring::Ticketer::new()?;
         Ok(Arc::new(config))
     }

@@ -16,11 +16,18 @@ const LONGEST_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 
 pub(super) fn check_dns(config: &Config, found: &mut Found<'_>) {
     let dns = &config.dns;
-    if dns.listen.len() > MAX_LISTENERS {
-        let says = format!("{} addresses to listen on", dns.listen.len());
-        found("dns.listen", Error, says, "at most 16");
+    for (key, listen) in [("dns.listen", &dns.listen), ("dns.listen_tls", &dns.listen_tls)] {
+        if listen.len() > MAX_LISTENERS {
+            let says = format!("{} addresses to listen on", listen.len());
+            found(key, Error, says, "at most 16");
+        }
     }
-    if !dns.listen.is_empty() && dns.resolvers.is_empty() {
+    if !dns.listen_tls.is_empty() && config.https.name.is_none() {
+        let says = "the box has no certificate to show".into();
+        found("dns.listen_tls", Error, says, "https.name and its certificate, or no such address");
+    }
+    let listens = !dns.listen.is_empty() || !dns.listen_tls.is_empty();
+    if listens && dns.resolvers.is_empty() {
         let says = "nobody could be asked for an answer".into();
         found("dns.resolvers", Error, says, "one address or more");
     }
@@ -29,7 +36,7 @@ pub(super) fn check_dns(config: &Config, found: &mut Found<'_>) {
         found("dns.resolvers", Error, says, "at most 16");
     }
     for (index, resolver) in dns.resolvers.iter().enumerate() {
-        if dns.listen.contains(&resolver.address) {
+        if dns.listen.iter().chain(&dns.listen_tls).any(|own| *own == resolver.address) {
             let says = format!("{} is the box itself, which would ask itself", resolver.address);
             found(&format!("dns.resolvers[{index}]"), Error, says, "another resolver");
         }

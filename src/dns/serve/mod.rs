@@ -1,5 +1,7 @@
-//! Devices' questions taken from sockets, and answers put into them: UDP and TCP (RFC 7766).
+//! Devices' questions taken from sockets, and answers put into them: UDP, TCP (RFC 7766) and TLS
+//! (RFC 7858).
 
+mod converse;
 mod rates;
 mod tcp;
 mod udp;
@@ -14,6 +16,7 @@ use hickory_proto::{
     op::{Edns, Header, Message, MessageType, Metadata, OpCode, Query, ResponseCode},
     serialize::binary::BinDecodable as _,
 };
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
@@ -33,12 +36,14 @@ pub struct Sockets {
     pub udp: Vec<UdpSocket>,
     /// For connections.
     pub tcp: Vec<TcpListener>,
+    /// For connections under TLS (RFC 7858), and how it is spoken there.
+    pub tls: Option<(Arc<ServerConfig>, Vec<TcpListener>)>,
 }
 
 impl Sockets {
     /// Is there none?
     pub fn is_empty(&self) -> bool {
-        self.udp.is_empty() && self.tcp.is_empty()
+        self.udp.is_empty() && self.tcp.is_empty() && self.tls.is_none()
     }
 }
 
@@ -49,10 +54,14 @@ impl Resolver {
         for socket in sockets.udp {
             tracker.spawn(udp::serve(self.clone(), Arc::new(socket), token.clone()));
         }
-        let connections = tcp::Connections::new();
-        for listener in sockets.tcp {
-            let (own, connections) = (self.clone(), connections.clone());
-            tracker.spawn(tcp::serve(own, listener, connections, token.clone()));
+        let plain = tcp::Connections::plain();
+        let plain = sockets.tcp.into_iter().map(|listener| (listener, plain.clone()));
+        let sealed = sockets.tls.map(|(tls, on)| (tcp::Connections::sealed(tls), on));
+        let sealed = sealed.into_iter().flat_map(|(connections, on)| {
+            on.into_iter().map(move |listener| (listener, connections.clone()))
+        });
+        for (listener, connections) in plain.chain(sealed) {
+            tracker.spawn(tcp::serve(self.clone(), listener, connections, token.clone()));
         }
         token.cancelled().await;
         tracker.close();
@@ -110,7 +119,7 @@ fn first(own: &Resolver, bytes: &[u8], peer: SocketAddr, near: IpAddr, way: Way)
         Pass::ByTcp if way == Way::Udp => return First::Answer(heard.cut()),
         _ => return First::Silence,
     }
-    if !own.shared.config.allow.iter().any(|network| network.contains(&who)) {
+    if !is_served(own, who) {
         return said(ResponseCode::Refused, Some(Ede::new(Ede::PROHIBITED, "")));
     }
     if heard.message.metadata.op_code != OpCode::Query {
@@ -123,6 +132,12 @@ fn first(own: &Resolver, bytes: &[u8], peer: SocketAddr, near: IpAddr, way: Way)
         AtOnce::Reply(reply) => First::Answer(heard.replied(&reply)),
         AtOnce::Ask(ruling) => First::Ask(Box::new((heard, ruling))),
     }
+}
+
+/// Is it one of the school's, or a stranger?
+fn is_served(own: &Resolver, who: IpAddr) -> bool {
+    let who = who.to_canonical();
+    own.shared.config.allow.iter().any(|network| network.contains(&who))
 }
 
 /// The answer of others.
