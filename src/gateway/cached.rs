@@ -10,6 +10,7 @@ use super::{
     asked::Asked,
     body::Carried,
     cache::{Cache, Fetched},
+    noted::Destination,
     origins::Outgoing,
     refusal::Why,
     serve::Seat,
@@ -24,6 +25,7 @@ struct Way {
     heard: HeaderMap,
     seat: Arc<Seat>,
     clock: Arc<super::clock::Clock>,
+    destination: Destination,
 }
 
 /// Answers by what is kept, or from the origin.
@@ -34,9 +36,9 @@ pub async fn answer(
     heard: &HeaderMap,
     seat: &Arc<Seat>,
 ) -> Response<Body> {
-    let Outgoing { asked, request, clock, .. } = outgoing;
+    let Outgoing { asked, request, clock, destination, .. } = outgoing;
     let (gateway, heard, seat) = (gateway.clone(), heard.clone(), seat.clone());
-    let way = Arc::new(Way { gateway, asked, heard, seat, clock });
+    let way = Arc::new(Way { gateway, asked, heard, seat, clock, destination });
     let fetch = move |request| fetch(way.clone(), request);
     cache.handle(request, Timestamp::now(), fetch).await
 }
@@ -44,7 +46,8 @@ pub async fn answer(
 async fn fetch(way: Arc<Way>, request: Request<Carried>) -> Fetched {
     let (shared, asked) = (&way.gateway.shared, way.asked.clone());
     let (clock, meter) = (way.clock.clone(), shared.meter(&way.seat));
-    let outgoing = Outgoing { asked, instead: None, request, clock, meter };
+    let destination = way.destination.clone();
+    let outgoing = Outgoing { asked, instead: None, request, clock, meter, destination };
     shared.origins.fetch(outgoing).await.map_err(|error| {
         let (why, asked) = (Why::from(error), Some(&way.asked));
         Box::new(shared.pages.refusal(&shared.home, &way.heard, asked, &way.seat, &why))

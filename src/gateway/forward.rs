@@ -138,7 +138,8 @@ async fn carry_on(
     let counts = (note.clone(), shared.meter_up(seat).filter(|_| !at_home));
     let request = request.map(|()| body::of_device(incoming, clock.clone(), wanted, counts));
     let (asked, instead, meter) = (asked.clone(), ruling.instead, shared.meter(seat));
-    let outgoing = Outgoing { asked, instead, request, clock, meter };
+    let destination = note.destination();
+    let outgoing = Outgoing { asked, instead, request, clock, meter, destination };
     if at_home {
         return Ok(shared.origins.fetch_at(outgoing, seat.local).await?.map(Body::Page));
     }

@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
@@ -111,6 +111,11 @@ impl Note {
         self.tell(|told| told.record.destination = address.or(told.record.destination));
     }
 
+    /// Where that can be told later.
+    pub fn destination(&self) -> Destination {
+        Destination(self.0.as_ref().map(Arc::downgrade).unwrap_or_default())
+    }
+
     /// It was denied.
     pub fn denied(&self, denial: &Denial) {
         self.tell(|told| {
@@ -140,6 +145,18 @@ impl Note {
     /// What is carried, where it is counted.
     pub fn counts(&self) -> Option<&Counts> {
         self.0.as_ref().map(|line| &line.counts)
+    }
+}
+
+/// Where a line's connection led, told by whoever makes it. It does not keep the line from its end: what
+/// is fetched for the cache goes on after the device has left.
+#[derive(Debug, Clone, Default)]
+pub struct Destination(Weak<Line>);
+
+impl Destination {
+    /// See [`Note::leads_to`].
+    pub fn is(&self, address: Option<IpAddr>) {
+        Note(self.0.upgrade()).leads_to(address);
     }
 }
 

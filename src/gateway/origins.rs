@@ -23,6 +23,7 @@ use super::{
     dial::{DialError, Dialer, Hop},
     fairness::Meter,
     fields::{self, Pseudonym},
+    noted::Destination,
     pool::{Key, Lease, Pool},
 };
 use crate::filter::host::Host;
@@ -78,6 +79,8 @@ pub struct Outgoing {
     pub clock: Arc<Clock>,
     /// Who takes the answer, when devices share the link.
     pub meter: Option<Meter>,
+    /// Told where the connection led.
+    pub destination: Destination,
 }
 
 impl Origins {
@@ -105,7 +108,7 @@ impl Origins {
         outgoing: Outgoing,
         some_wait: bool,
     ) -> Result<Response<Carried>, FetchError> {
-        let Outgoing { asked, instead, mut request, clock, meter } = outgoing;
+        let Outgoing { asked, instead, mut request, clock, meter, destination } = outgoing;
         // Another proxy would ask the host of the address that it reads: past it, the way to a safe
         // host is a tunnel.
         let hop = if instead.is_some() { Hop::Origin } else { self.dialer.hop(&asked) };
@@ -121,6 +124,7 @@ impl Origins {
         // once, on a new one.
         let waiting = if some_wait { self.pool.take(&key).await } else { None };
         if let Some(lease) = waiting {
+            destination.is(lease.leads);
             match self.exchange(lease, request, &clock).await {
                 Ok((answer, lease)) => return self.heard(hop, answer, lease, meter),
                 Err(Failure { unsent: Some(unsent), .. }) => request = *unsent,
@@ -130,11 +134,16 @@ impl Origins {
                 },
             }
         }
-        let stream = match instead {
-            None => self.dialer.for_requests(&asked).await?,
+        let (stream, leads) = match instead {
+            None => {
+                let stream = self.dialer.for_requests(&asked).await?;
+                let leads = self.dialer.leads(&asked, &stream);
+                (stream, leads)
+            }
             Some(host) => self.to_safe_host(Asked { host: *host, port: asked.port }).await?,
         };
-        let lease = self.pool.lease(key, self.greet(stream).await?);
+        destination.is(leads);
+        let lease = self.pool.lease(key, self.greet(stream).await?, leads);
         let answered = self.exchange(lease, request, &clock).await;
         let (answer, lease) = answered.map_err(|failure| failure.error)?;
         self.heard(hop, answer, lease, meter)
@@ -172,12 +181,15 @@ impl Origins {
         self.accept(answer, lease, None)
     }
 
-    async fn to_safe_host(&self, place: Asked) -> Result<TcpStream, FetchError> {
+    async fn to_safe_host(&self, place: Asked) -> Result<(TcpStream, Option<IpAddr>), FetchError> {
         let via = self.pseudonym.via(Version::HTTP_11);
         let dialled = self.dialer.for_tunnel(&place, &via).await?;
         // Nobody has asked anything there yet.
-        let silent = dialled.early.is_empty();
-        silent.then_some(dialled.stream).ok_or(FetchError::Early)
+        if !dialled.early.is_empty() {
+            return Err(FetchError::Early);
+        }
+        let leads = self.dialer.leads(&place, &dialled.stream);
+        Ok((dialled.stream, leads))
     }
 
     /// HTTP on a new connection.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -46,6 +47,7 @@ impl Key {
 #[derive(Debug)]
 struct Idle {
     sender: SendRequest<Carried>,
+    leads: Option<IpAddr>,
     since: Instant,
 }
 
@@ -65,6 +67,8 @@ pub struct Pool(Arc<Mutex<Waiting>>);
 pub struct Lease {
     /// What sends the request.
     pub sender: SendRequest<Carried>,
+    /// Where it leads; nothing when another proxy leads on.
+    pub leads: Option<IpAddr>,
     /// Nothing for a connection that is used once.
     home: Option<(Pool, Key)>,
 }
@@ -72,13 +76,13 @@ pub struct Lease {
 impl Lease {
     /// A connection that is used once.
     pub fn once(sender: SendRequest<Carried>) -> Self {
-        Self { sender, home: None }
+        Self { sender, leads: None, home: None }
     }
 
     /// Its answer is over: the next request may have it.
     pub fn give_back(self) {
         if let Some((pool, key)) = self.home {
-            pool.keep(key, self.sender);
+            pool.keep(key, self.sender, self.leads);
         }
     }
 }
@@ -88,23 +92,23 @@ impl Pool {
     pub async fn take(&self, key: &Key) -> Option<Lease> {
         loop {
             // The last one in is the surest to be open.
-            let mut sender = self.pop(key)?;
+            let Idle { mut sender, leads, .. } = self.pop(key)?;
             if sender.is_closed() {
                 continue;
             }
             let ready = tokio::time::timeout(READY_TIMEOUT, sender.ready()).await;
             if let Ok(Ok(())) = ready {
-                return Some(self.lease(key.clone(), sender));
+                return Some(self.lease(key.clone(), sender, leads));
             }
         }
     }
 
     /// A new connection, which will wait here after use.
-    pub fn lease(&self, key: Key, sender: SendRequest<Carried>) -> Lease {
-        Lease { sender, home: Some((self.clone(), key)) }
+    pub fn lease(&self, key: Key, sender: SendRequest<Carried>, leads: Option<IpAddr>) -> Lease {
+        Lease { sender, leads, home: Some((self.clone(), key)) }
     }
 
-    fn pop(&self, key: &Key) -> Option<SendRequest<Carried>> {
+    fn pop(&self, key: &Key) -> Option<Idle> {
         let now = Instant::now();
         self.with(|waiting| {
             let idle = waiting.idle.get_mut(key)?;
@@ -115,10 +119,9 @@ impl Pool {
             }
             taken.filter(|idle| now.duration_since(idle.since) < IDLE_TIMEOUT)
         })
-        .map(|idle| idle.sender)
     }
 
-    fn keep(&self, key: Key, sender: SendRequest<Carried>) {
+    fn keep(&self, key: Key, sender: SendRequest<Carried>, leads: Option<IpAddr>) {
         if sender.is_closed() {
             return;
         }
@@ -128,7 +131,7 @@ impl Pool {
             }
             let idle = waiting.idle.entry(key).or_default();
             if idle.len() < MAX_IDLE_PER_ORIGIN {
-                idle.push(Idle { sender, since: Instant::now() });
+                idle.push(Idle { sender, leads, since: Instant::now() });
                 waiting.count += 1;
             }
         });

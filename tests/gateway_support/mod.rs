@@ -88,8 +88,18 @@ impl Proxy {
 
     /// By this judge, with an account.
     pub fn accounting(config: config::Gateway, judge: Judge, journal: Journal) -> Self {
+        Self::accounting_with(config, judge, journal, (None, None))
+    }
+
+    /// The same, with somebody who knows names, or with a cache.
+    pub fn accounting_with(
+        config: config::Gateway,
+        judge: Judge,
+        journal: Journal,
+        (resolver, cache): (Option<Resolver>, Option<Cache>),
+    ) -> Self {
         let (home, zone, link) = (Home::default(), TimeZone::UTC, Link::default());
-        let (resolver, account, cache, reviews) = (None, None, None, None);
+        let (account, reviews) = (None, None);
         let parts = Parts { config, home, zone, judge, link, resolver, account, cache, reviews };
         Self::keeping(parts, Some(journal))
     }
