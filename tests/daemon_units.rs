@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -43,16 +44,14 @@ fn words(output: &Output) -> String {
 
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
-    let (folder, service) = units();
-    let socket = folder.path().join("preau.socket");
-    let secure = folder.path().join("preau-https.socket");
-    let proxy = folder.path().join("preau-proxy.socket");
-    let [names, names_tls] =
-        ["preau-dns.socket", "preau-dns-tls.socket"].map(|name| folder.path().join(name));
-    let taken = ["preau-tproxy.socket", "preau-tproxy-tls.socket", "preau-nft.service"];
-    let [clear, tls, rules] = taken.map(|name| folder.path().join(name));
-    let files =
-        [service.as_path(), &socket, &secure, &proxy, &names, &names_tls, &clear, &tls, &rules];
+    let (folder, _) = units();
+    let files: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind != "sysusers"))
+        .collect();
+    assert!(files.len() > 8, "{files:?}");
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
     let Some(verified) = analyze(&["verify", "--man=no"], &files) else { return };
     let ours: Vec<_> =
         words(&verified).lines().filter(|line| line.contains("preau")).map(str::to_owned).collect();
@@ -66,4 +65,21 @@ fn the_service_is_exposed_at_a_level_of_1_5_at_most() {
     let arguments = ["security", "--offline=yes", "--no-pager", &threshold];
     let Some(judged) = analyze(&arguments, &[&service]) else { return };
     assert!(judged.status.success(), "{}", words(&judged));
+}
+
+#[test]
+fn the_clock_is_called_synchronised_only_when_the_system_says_so() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/preau-clock.service");
+    let text = fs::read_to_string(unit).unwrap();
+    let line = text.lines().find(|line| line.starts_with("ExecCondition=/bin/sh -c ")).unwrap();
+    let script = line.split_once('\'').and_then(|(_, rest)| rest.rsplit_once('\'')).unwrap().0;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("timedatectl");
+    for (says, good) in [("echo yes", true), ("echo no", false), ("exit 1", false)] {
+        fs::write(&program, format!("#!/bin/sh\n{says}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut asked = Command::new("/bin/sh");
+        let status = asked.args(["-c", script]).env("PATH", folder.path()).status().unwrap();
+        assert_eq!(status.success(), good, "{says}");
+    }
 }

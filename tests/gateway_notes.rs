@@ -13,8 +13,8 @@ mod support;
 use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, Shutdown, SocketAddr},
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::Path,
+    sync::{Arc, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
@@ -22,8 +22,11 @@ use gateway_support::{Device, Origin, Proxy, settings};
 use jiff::{Timestamp, tz::TimeZone};
 use journal_support::all;
 use preau::{
-    gateway::{Denial, Judge, Ruling},
-    journal::{Identity, Journal, Options, Record, Refused, Verdict, new_identity},
+    gateway::{
+        Denial, Judge, Resolver, Ruling,
+        cache::{self, Bounds, Cache, updates::Rules},
+    },
+    journal::{Clock, Identity, Journal, Options, Record, Refused, Verdict, new_identity},
 };
 use support::until;
 
@@ -37,10 +40,10 @@ fn journal(folder: &Path) -> (Journal, Identity) {
         term: Duration::from_secs(365 * 86_400),
         refusals_term: Duration::from_secs(183 * 86_400),
         most: 1 << 30,
-        synchronised: PathBuf::from("/nonexistent"),
+        clock: Clock::of_system("/nonexistent".into()),
         zone: TimeZone::UTC,
     };
-    (Journal::open(options, Timestamp::now()).unwrap(), private.parse().unwrap())
+    (Journal::open(options).unwrap(), private.parse().unwrap())
 }
 
 /// What is in the account once so many lines are.
@@ -124,6 +127,45 @@ fn a_request_in_the_clear_is_one_line_with_its_bytes_and_without_its_path() {
     assert_eq!((row.up, row.down, row.verdict), (11, 3, Verdict::Carried));
     assert_eq!((row.destination, row.port), (Some(origin.address.ip()), origin.port()));
     assert!(!format!("{rows:?}").contains("secret"));
+}
+
+#[test]
+fn a_request_by_name_tells_where_it_led_and_one_answered_from_memory_led_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, identity) = journal(folder.path());
+    let origin = Origin::raw(|stream| {
+        while let Some(head) = gateway_support::head(stream) {
+            let kept = if head.contains("/kept") { "max-age=600" } else { "no-store" };
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nCache-Control: {kept}\r\n\r\nabc");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let resolver = Resolver::new(|_| async { Ok(vec![IpAddr::from([127, 0, 0, 1])]) });
+    let (memory, disk) = (Bounds { bytes: 1 << 20, count: 10 }, Bounds { bytes: 0, count: 0 });
+    let rules = Rules::shipped().unwrap();
+    let cache = Cache::new(cache::Options { folder: None, memory, disk, reserve: 0, rules });
+    let with = (Some(resolver), Some(cache));
+    let config = settings(&[origin.port()]);
+    let proxy = Proxy::accounting_with(config, Judge::lenient(), journal.clone(), with);
+    let there = Some(IpAddr::from([127, 0, 0, 1]));
+    let asked = [("/new", there), ("/new", there), ("/kept", there), ("/kept", None)];
+    for (count, (path, led)) in (1..).zip(asked) {
+        let at = format!("lycee.example:{}", origin.port());
+        let answer = proxy.exchange(format!(
+            "GET http://{at}{path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n"
+        ));
+        assert!(answer.ends_with("abc"), "{answer}");
+        let rows = lines(&journal, folder.path(), &identity, count);
+        let row = rows.last().unwrap();
+        assert_eq!((row.destination, row.port, row.down), (led, origin.port(), 3), "{path}");
+        assert_eq!(row.name.as_deref(), Some("lycee.example"));
+    }
+    assert_eq!(
+        origin.connections.load(SeqCst),
+        1,
+        "the second went by the connection of the first"
+    );
 }
 
 #[test]

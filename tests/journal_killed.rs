@@ -14,7 +14,7 @@ use std::{
 
 use jiff::{Timestamp, tz::TimeZone};
 use journal_support::{Dice, all, record};
-use preau::journal::{Identity, Journal, Options, Record, new_identity};
+use preau::journal::{Clock, Identity, Journal, Options, Record, new_identity};
 use tokio_util::sync::CancellationToken;
 
 const FOLDER: &str = "PREAU_JOURNAL_FOLDER";
@@ -34,7 +34,7 @@ fn options(folder: PathBuf, key: &str) -> Options {
         term: Duration::from_secs(365 * 86_400),
         refusals_term: Duration::from_secs(183 * 86_400),
         most: 1 << 30,
-        synchronised: PathBuf::from("/nonexistent"),
+        clock: Clock::of_system("/nonexistent".into()),
         zone: TimeZone::UTC,
     }
 }
@@ -46,7 +46,7 @@ fn writer_child() {
     let (key, first) = (std::env::var(KEY).unwrap(), std::env::var(FIRST).unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let journal = Journal::open(options(folder.into(), &key), Timestamp::now()).unwrap();
+        let journal = Journal::open(options(folder.into(), &key)).unwrap();
         tokio::spawn({
             let journal = journal.clone();
             async move { journal.run(CancellationToken::new()).await }

@@ -12,9 +12,10 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use journal_support::{all, at, open, pair, record};
 use preau::journal::{Identity, Record, Row as _, Settings, read::Fault};
+use sha2::{Digest as _, Sha256};
 
 /// Where the lengths of a header are (`src/journal/chain.rs`).
-const HEADER_BYTES: usize = 100;
+const HEADER_BYTES: usize = 132;
 const TAG_BYTES: usize = 32;
 
 struct Case {
@@ -69,6 +70,16 @@ impl Case {
         fs::write(path, bytes).unwrap();
     }
 
+    /// Removes files, and leaves the stub of the last of them, its header and tag, changed or not.
+    fn as_if_purged(&self, names: &[&str], change: impl FnOnce(&mut Vec<u8>)) {
+        let last = fs::read(self.path(names.last().unwrap())).unwrap();
+        let whole = &last[..piece(&last)];
+        let mut stub = [&whole[..HEADER_BYTES], &whole[whole.len() - TAG_BYTES..]].concat();
+        change(&mut stub);
+        fs::write(self.path("purged"), stub).unwrap();
+        names.iter().for_each(|name| fs::remove_file(self.path(name)).unwrap());
+    }
+
     fn swap(&self, one: &str, other: &str) {
         let (one, other) = (self.path(one), self.path(other));
         let bytes = fs::read(&one).unwrap();
@@ -92,7 +103,7 @@ const FIVE: &str = "0000000005.tail";
 type Tamper = fn(&Case);
 
 /// What is done, to what, and what must be found where.
-const TAMPERINGS: [(&str, Tamper, &str, Fault); 16] = [
+const TAMPERINGS: [(&str, Tamper, &str, Fault); 20] = [
     ("a moment in a header changed", |c| c.change(TWO, |b| b[40] ^= 1), TWO, Fault::Changed),
     ("a sealed byte changed", |c| c.change(TWO, |b| b[400] ^= 1), TWO, Fault::Unreadable),
     ("a tag changed", |c| c.change(TWO, |b| *b.last_mut().unwrap() ^= 1), TWO, Fault::Changed),
@@ -127,8 +138,35 @@ const TAMPERINGS: [(&str, Tamper, &str, Fault); 16] = [
     (
         "the beginning dropped before its term",
         |c| fs::remove_file(c.path(ONE)).unwrap(),
-        TWO,
+        "1",
+        Fault::Missing,
+    ),
+    (
+        "the beginning dropped, and its own stub left as a purge would",
+        |c| c.as_if_purged(&[ONE, TWO], |_| ()),
+        "2",
         Fault::RemovedEarly,
+    ),
+    (
+        "the same, with a moment long ago",
+        |c| c.as_if_purged(&[ONE, TWO], |stub| stub[40..48].copy_from_slice(&[0; 8])),
+        "purged",
+        Fault::Purged,
+    ),
+    (
+        "all dropped, as if it had been purged",
+        |c| c.as_if_purged(&[ONE, TWO, THREE, FOUR, FIVE], |_| ()),
+        "5",
+        Fault::RemovedEarly,
+    ),
+    (
+        "all dropped, with the mark of an earlier purge",
+        |c| {
+            c.as_if_purged(&[ONE], |_| ());
+            [TWO, THREE, FOUR, FIVE].iter().for_each(|name| fs::remove_file(c.path(name)).unwrap());
+        },
+        "4",
+        Fault::CutShort,
     ),
     (
         "the end dropped",
@@ -162,6 +200,7 @@ fn forge(case: &Case) {
         let tag = bytes.split_off(bytes.len() - TAG_BYTES);
         bytes.truncate(HEADER_BYTES);
         bytes[20..24].copy_from_slice(&1_u32.to_le_bytes());
+        bytes[96..128].copy_from_slice(&Sha256::digest(&sealed));
         let length = u32::try_from(sealed.len()).unwrap();
         bytes[HEADER_BYTES - 4..].copy_from_slice(&length.to_le_bytes());
         bytes.extend(sealed);
@@ -170,7 +209,7 @@ fn forge(case: &Case) {
 }
 
 #[test]
-fn sixteen_kinds_of_tampering_are_each_found_where_they_were_done() {
+fn twenty_kinds_of_tampering_are_each_found_where_they_were_done() {
     for (what, tamper, file, fault) in TAMPERINGS {
         let case = journal();
         tamper(&case);

@@ -2,63 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
 
+#[path = "support/small_disk.rs"]
+mod small_disk;
 #[path = "support/store_writer.rs"]
 mod store_writer;
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path};
 
 use preau::store::{BlobId, Description, Store, StoreError, StoreOptions, Ticket};
+use small_disk::SmallDisk;
 use store_writer::{Dice, describe, document, filled, hash};
 
 const DISK_MIB: u64 = 24;
 const RESERVE: u64 = 4 << 20;
 /// More packages than the disk can take.
 const MANY: u64 = 200;
-
-/// A small disk in memory, unmounted when dropped.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    /// Needs root; without it says so and gives none, which in continuous integration is a
-    /// failure.
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let size = format!("size={DISK_MIB}m");
-        let done = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "small"])
-            .arg(folder.path())
-            .output();
-        if done.as_ref().is_ok_and(|out| out.status.success()) {
-            return Some(Self(folder));
-        }
-        assert!(std::env::var_os("CI").is_none(), "no small disk: {done:?}");
-        eprintln!("SKIPPED: a small disk cannot be mounted here: {done:?}");
-        None
-    }
-
-    fn data(&self) -> PathBuf {
-        self.0.path().join("data")
-    }
-
-    /// Takes every byte that is left.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.path().join("filler");
-        let mut filler = fs::File::create(&path).unwrap();
-        while filler.write(&[7; 4096]).is_ok_and(|n| n > 0) {}
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
 
 fn open(data: &Path, reserve: u64) -> Result<Store, StoreError> {
     let keep_replaced = std::time::Duration::from_hours(1);
@@ -110,8 +68,8 @@ fn put_until_full(store: &Store, announced: bool) -> (Vec<u64>, StoreError) {
 fn a_full_disk_is_said_clearly_loses_nothing_and_works_again_when_there_is_room() {
     let mut lost = 0;
     for (reserve, announced) in [(RESERVE, true), (RESERVE, false), (0, true), (0, false)] {
-        let Some(disk) = SmallDisk::mount() else { return };
-        let store = open(&disk.data(), reserve).unwrap();
+        let Some(disk) = SmallDisk::mount(DISK_MIB) else { return };
+        let store = open(&disk.path().join("data"), reserve).unwrap();
         let (stored, error) = put_until_full(&store, announced);
         let hint = format!("reserve {reserve}, announced {announced}: {error}");
         assert!(error.is_full(), "{hint}");
@@ -131,7 +89,7 @@ fn a_full_disk_is_said_clearly_loses_nothing_and_works_again_when_there_is_room(
         put(&store, MANY, announced).unwrap_or_else(|e| panic!("{hint}, then {e}"));
         store.keep_document("list", &document(1)).unwrap();
         drop(store);
-        let store = open(&disk.data(), reserve).unwrap();
+        let store = open(&disk.path().join("data"), reserve).unwrap();
         all_there(&store, &stored[4..]);
         all_there(&store, &[MANY]);
         assert_eq!(store.document("list").unwrap().unwrap(), document(1));
@@ -142,8 +100,8 @@ fn a_full_disk_is_said_clearly_loses_nothing_and_works_again_when_there_is_room(
 /// Another program took every byte: the store's own small files and sled meet a full disk.
 #[test]
 fn a_disk_without_one_free_byte_stops_nothing_but_writing() {
-    let Some(disk) = SmallDisk::mount() else { return };
-    let store = open(&disk.data(), 0).unwrap();
+    let Some(disk) = SmallDisk::mount(DISK_MIB) else { return };
+    let store = open(&disk.path().join("data"), 0).unwrap();
     for number in 0..5 {
         put(&store, number, true).unwrap();
     }
@@ -177,12 +135,12 @@ fn a_disk_without_one_free_byte_stops_nothing_but_writing() {
     drop(store);
     // Opening on a full disk: reading is what counts.
     let filler = disk.fill();
-    let store = open(&disk.data(), 0).unwrap();
+    let store = open(&disk.path().join("data"), 0).unwrap();
     all_there(&store, &[1, 2, 3, 4, 6]);
     assert!(put(&store, 7, true).unwrap_err().is_full());
     drop(store);
     fs::remove_file(filler).unwrap();
-    let store = open(&disk.data(), 0).unwrap();
+    let store = open(&disk.path().join("data"), 0).unwrap();
     put(&store, 7, true).unwrap();
     all_there(&store, &[1, 2, 3, 4, 6, 7]);
     assert!(store.package(&hash(&bytes(0))).is_none());

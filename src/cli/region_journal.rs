@@ -248,8 +248,8 @@ fn tell(report: &Report, fingerprint: Option<&str>) -> Exit {
     }
     let head = report.head_at.map_or_else(String::new, |at| format!(", head of {at}"));
     eprintln!(
-        "{} files, {} rows, {} lost by the box{head}",
-        report.files, report.rows, report.lost
+        "{} files, {} rows, {} lost by the box, {} files purged at their term{head}",
+        report.files, report.rows, report.lost, report.purged
     );
     for finding in &report.findings {
         eprintln!("{}: {}", finding.file, finding.fault);

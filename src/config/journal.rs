@@ -36,13 +36,15 @@ as_text!(RegionKey, REGION_KEY);
 pub struct Journal {
     /// The region's public key, to which every record is sealed; nothing = no journal.
     pub region_key: Option<RegionKey>,
-    /// How long connections are kept; then, and not before, they are purged.
+    /// How long connections are kept; then, and not before, they are purged. A shorter term holds for
+    /// what is written from then on.
     pub term: Period,
     /// The same for the log of refusals, which names no person.
     pub refusals_term: Period,
     /// Disk it may take; when four fifths are taken, it says so.
     pub most: ByteSize,
-    /// Touched by the service that sets the clock whenever it is synchronised.
+    /// Touched by the service that sets the clock whenever it is synchronised; with chrony or ntpd, by
+    /// `preau-clock.timer`: "/run/preau-clock/synchronized".
     pub synchronised: PathBuf,
 }
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 
 use super::DaemonError;
 use crate::{
     config::Config,
-    journal::{Journal, Options, Recipient},
+    journal::{Clock, Journal, Options, Recipient},
 };
 
 /// Beside the packages, in the data folder that the store has locked for this process.
@@ -25,9 +25,9 @@ pub(super) fn open(config: &Config) -> Result<Option<Journal>, DaemonError> {
         term: settings.term.0,
         refusals_term: settings.refusals_term.0,
         most: settings.most.0,
-        synchronised: settings.synchronised.clone(),
+        clock: Clock::of_system(settings.synchronised.clone()),
         // The settings were checked: an unknown zone was refused there.
         zone: TimeZone::get(&config.school.timezone).unwrap_or(TimeZone::UTC),
     };
-    Ok(Some(Journal::open(options, Timestamp::now())?))
+    Ok(Some(Journal::open(options)?))
 }

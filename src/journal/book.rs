@@ -7,7 +7,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     mem,
     path::{Path, PathBuf},
 };
@@ -16,8 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     block::MAX_ROWS,
-    chain::{Form, HEADER_BYTES, Head, Header, Link, Ratchet, link, piece},
-    folder::{self, DRAFT, GENESIS, HEAD, KEY},
+    chain::{Form, Head, Header, Link, Ratchet, link, piece, read_stub},
+    folder::{self, DRAFT, GENESIS, HEAD, PURGED},
+    place::{Place, last_piece},
     record::Row,
     seal::{Recipient, SealError},
 };
@@ -25,15 +26,12 @@ use crate::store::{StoreError, durable};
 
 /// What memory holds of an hour, packed: past it the file is closed before its hour is over.
 const MAX_HELD_BYTES: usize = 32 << 20;
-/// A `genesis` or a `key` is far smaller.
+/// A `genesis` is far smaller.
 const MAX_SMALL_BYTES: u64 = 64 * 1024;
 const HOUR_MILLIS: i64 = 3_600_000;
 const GENESIS_MAGIC: [u8; 4] = *b"PJG1";
 /// Bytes of `genesis` before what is sealed: magic, kind, moment.
 pub(super) const GENESIS_HEAD_BYTES: usize = 16;
-/// Number, latest sure moment, key.
-const KEY_BYTES: usize = 8 + 8 + 32;
-const NONE: i64 = i64::MIN;
 
 /// What went wrong, on what.
 #[derive(Debug, thiserror::Error)]
@@ -68,15 +66,16 @@ pub struct Settings {
 pub struct Book<R> {
     era: PathBuf,
     settings: Settings,
-    key: Ratchet,
     /// The file in progress, or to come.
-    file: u64,
+    place: Place,
     /// The last piece before it.
     previous: Link,
-    /// Latest sure moment of all files before.
-    before: Option<i64>,
+    /// Does the disk know of that place? No file is begun before.
+    placed: bool,
     fingerprint: String,
     hour: Option<Hour<R>>,
+    /// Bytes appended since somebody last asked.
+    grown: u64,
 }
 
 /// The file in progress.
@@ -90,6 +89,8 @@ struct Hour<R> {
     /// Hours since 1970 at its beginning.
     number: i64,
     newest: Option<i64>,
+    /// Of its rows, if there are any: is each moment sure, or none?
+    sure: Option<bool>,
     lost: u64,
     count: u32,
     /// Packed, each with its length before it.
@@ -125,50 +126,39 @@ impl<R: Row + Clone> Book<R> {
         genesis.extend([R::KIND, 0, 0, 0]);
         genesis.extend(now.as_millisecond().to_le_bytes());
         genesis.extend(settings.recipient.seal(key.bytes())?);
-        let book = Self {
-            era: era.to_owned(),
-            settings,
-            key,
-            file: 1,
-            previous: link(&genesis),
-            before: None,
-            fingerprint: super::fingerprint(&genesis),
-            hour: None,
-        };
+        let place = Place { file: 1, before: None, key };
+        let mut book = Self::at(era, settings, place, &genesis);
         book.keep_place(now)?;
         durable::replace(&era.join(GENESIS), &era.join(DRAFT), &genesis)?;
         tracing::info!(fingerprint = %book.fingerprint, "a journal begins: the region notes its fingerprint");
         Ok(book)
     }
 
-    fn resume(era: &Path, settings: Settings, now: Timestamp) -> Result<Self, BookError> {
-        let broken = |why| BookError::Broken { path: era.to_owned(), why };
-        let small = |name: &str| durable::read_small(&era.join(name), MAX_SMALL_BYTES);
-        let genesis = small(GENESIS)?.ok_or_else(|| broken("no genesis"))?;
-        let (file, before, key) =
-            small(KEY)?.and_then(|bytes| read_key(&bytes)).ok_or_else(|| broken("no key"))?;
-        let _ = durable::remove(&era.join(DRAFT));
-        let mut book = Self {
+    fn at(era: &Path, settings: Settings, place: Place, genesis: &[u8]) -> Self {
+        Self {
             era: era.to_owned(),
             settings,
-            key,
-            file,
-            previous: link(&genesis),
-            before,
-            fingerprint: super::fingerprint(&genesis),
+            place,
+            previous: link(genesis),
+            placed: false,
+            fingerprint: super::fingerprint(genesis),
             hour: None,
-        };
+            grown: 0,
+        }
+    }
+
+    fn resume(era: &Path, settings: Settings, now: Timestamp) -> Result<Self, BookError> {
+        let broken = |why| BookError::Broken { path: era.to_owned(), why };
+        let genesis = durable::read_small(&era.join(GENESIS), MAX_SMALL_BYTES)?;
+        let genesis = genesis.ok_or_else(|| broken("no genesis"))?;
+        let place = Place::read(era)?.ok_or_else(|| broken("no key"))?;
+        let file = place.file;
+        let _ = durable::remove(&era.join(DRAFT));
+        let mut book = Self::at(era, settings, place, &genesis);
         let files = folder::files(era).map_err(StoreError::io("list", era))?;
         let Some(last) = files.last() else {
             // All was purged, or nothing was written yet.
-            if let Some(head) = small(HEAD)?.as_deref().and_then(Head::read)
-                && file > 1
-                && head.0.file == file
-            {
-                book.previous = head.0.previous;
-            } else if file > 1 {
-                return Err(broken("its files are gone"));
-            }
+            book.previous = book.before_first()?.ok_or_else(|| broken("its files are gone"))?;
             book.keep_place(now)?;
             return Ok(book);
         };
@@ -178,14 +168,11 @@ impl<R: Row + Clone> Book<R> {
                 // Not one whole piece: the crash came with the first.
                 durable::remove(&last.path)?;
                 let earlier = files.len().checked_sub(2).and_then(|at| files.get(at));
-                match earlier.map(|piece| last_piece(&piece.path)) {
-                    None if file == 1 => {}
-                    Some(Ok(Some((_, last)))) => book.previous = last,
-                    _ => match small(HEAD)?.as_deref().and_then(Head::read) {
-                        Some((head, ..)) if head.file == file => book.previous = head.previous,
-                        _ => return Err(broken("its last file is gone")),
-                    },
-                }
+                let earlier = earlier.and_then(|piece| last_piece(&piece.path).ok().flatten());
+                book.previous = match earlier {
+                    Some((_, last)) => last,
+                    None => book.before_first()?.ok_or_else(|| broken("its last file is gone"))?,
+                };
                 book.keep_place(now)?;
             }
             (Some((header, last)), number) if number == file => {
@@ -205,16 +192,48 @@ impl<R: Row + Clone> Book<R> {
         Ok(book)
     }
 
+    /// The link of what stands before the file in progress, when no file does: `genesis`, or the
+    /// last that was purged.
+    fn before_first(&self) -> Result<Option<Link>, BookError> {
+        if self.place.file == 1 {
+            return Ok(Some(self.previous));
+        }
+        let small = |name: &str| durable::read_small(&self.era.join(name), MAX_SMALL_BYTES);
+        let stub = small(PURGED)?;
+        let purged = stub.as_deref().and_then(|bytes| Some((read_stub(bytes)?.0, link(bytes))));
+        if let Some((_, last)) = purged.filter(|(last, _)| last.file + 1 == self.place.file) {
+            return Ok(Some(last));
+        }
+        let head = small(HEAD)?;
+        let head = head.as_deref().and_then(Head::read).map(|(head, ..)| head);
+        Ok(head.filter(|head| head.file == self.place.file).map(|head| head.previous))
+    }
+
     /// Names the journal for the region.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// Seals rows, and syncs them. When that fails none of them is kept. `lost` of them were lost
-    /// before they came here.
+    /// Bytes appended since this was last asked.
+    pub fn grown(&mut self) -> u64 {
+        mem::take(&mut self.grown)
+    }
+
+    /// Seals up to [`MAX_ROWS`] rows, and syncs them. When that fails none of them is kept. `lost` of
+    /// them were lost before they came here: that is sealed even when no row comes with it. Rows whose
+    /// moments are sure and others are kept in files of their own: where only the one is known to be
+    /// due, the other stays.
     pub fn append(&mut self, rows: &[R], lost: u64, now: Timestamp) -> Result<(), BookError> {
         self.tick(now)?;
+        let sure = (!rows.is_empty()).then(|| rows.iter().all(|row| row.sure().is_some()));
+        let before = self.hour.as_ref().and_then(|hour| hour.sure);
+        if sure.is_some() && before.is_some() && before != sure {
+            self.end_file(now)?;
+        }
         let mut lost = lost;
+        if rows.is_empty() && lost > 0 {
+            return self.append_some(rows, lost, now);
+        }
         for rows in rows.chunks(MAX_ROWS) {
             self.append_some(rows, mem::take(&mut lost), now)?;
         }
@@ -222,29 +241,31 @@ impl<R: Row + Clone> Book<R> {
     }
 
     fn append_some(&mut self, rows: &[R], lost: u64, now: Timestamp) -> Result<(), BookError> {
+        if !self.placed {
+            self.keep_place(now)?;
+        }
         let mut hour = match self.hour.take() {
             Some(hour) => hour,
-            None => Hour::begin(&self.era, self.file, self.previous, now)?,
+            None => Hour::begin(&self.era, self.place.file, self.previous, now)?,
         };
+        let sure = rows.iter().all(|row| row.sure().is_some()) && hour.sure != Some(false);
         let newest = rows.iter().filter_map(R::sure).map(Timestamp::as_millisecond).max();
-        let newest = hour.newest.max(newest);
+        let newest = hour.newest.max(newest).filter(|_| sure);
         let sealed = self.settings.recipient.seal(&framed(&R::pack(rows)));
         let written = sealed.map_err(BookError::from).and_then(|sealed| {
             let header = Header {
-                kind: R::KIND,
                 form: Form::Chunk,
-                file: self.file,
                 index: hour.pieces,
                 rows: u32::try_from(rows.len()).unwrap_or(u32::MAX),
                 lost,
-                written: now.as_millisecond(),
                 newest,
-                before: self.before,
-                term: millis(self.settings.term),
                 previous: hour.last,
-                sealed: u32::try_from(sealed.len()).unwrap_or(u32::MAX),
+                ..self.header(&sealed, now)
             };
-            hour.write(&piece(&header, &sealed, &self.key))
+            let (piece, last) = piece(&header, &sealed, &self.place.key);
+            hour.write(&piece, last)?;
+            self.grown += piece.len() as u64;
+            Ok(())
         });
         if written.is_ok() {
             hour.take(rows, lost, newest);
@@ -252,19 +273,46 @@ impl<R: Row + Clone> Book<R> {
         let full = hour.blocks.len() > MAX_HELD_BYTES;
         self.hour = Some(hour);
         written?;
-        // What was asked for is done; closing is tried again with the next rows.
-        if full && let Err(error) = self.close(now) {
-            tracing::error!(%error, "a file of the journal could not be closed");
+        // What was asked for is done; what cannot be ended is so with the next rows.
+        if full && let Err(error) = self.end_file(now) {
+            tracing::error!(%error, "a file of the journal could not be ended");
         }
         Ok(())
+    }
+
+    /// What is the same in every header of this file.
+    fn header(&self, sealed: &[u8], now: Timestamp) -> Header {
+        Header {
+            kind: R::KIND,
+            form: Form::Hour,
+            file: self.place.file,
+            index: 0,
+            rows: 0,
+            lost: 0,
+            written: now.as_millisecond(),
+            newest: None,
+            before: self.place.before,
+            term: millis(self.settings.term),
+            previous: self.previous,
+            digest: link(sealed),
+            sealed: u32::try_from(sealed.len()).unwrap_or(u32::MAX),
+        }
     }
 
     /// Ends the file when its hour is over, whatever was done to the clock.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), BookError> {
         match &self.hour {
-            Some(hour) if hour.number != hour_of(now) => self.close(now),
+            Some(hour) if hour.number != hour_of(now) => self.end_file(now),
             _ => Ok(()),
         }
+    }
+
+    /// As one piece; where there is no room for that, in those that are there already.
+    fn end_file(&mut self, now: Timestamp) -> Result<(), BookError> {
+        let Err(error) = self.close(now) else { return Ok(()) };
+        let Some(hour) = self.hour.take() else { return Err(error) };
+        tracing::error!(%error, "an hour of the journal stays in pieces");
+        self.go_on(hour.last, hour.newest, now)
     }
 
     /// Writes what memory has of the file in progress as one, and forgets it.
@@ -276,45 +324,46 @@ impl<R: Row + Clone> Book<R> {
         }
         let sealed = self.settings.recipient.seal(&plain)?;
         let header = Header {
-            kind: R::KIND,
-            form: Form::Hour,
-            file: self.file,
-            index: 0,
             rows: hour.count,
             lost: hour.lost,
-            written: now.as_millisecond(),
             newest: hour.newest,
-            before: self.before,
-            term: millis(self.settings.term),
-            previous: self.previous,
-            sealed: u32::try_from(sealed.len()).unwrap_or(u32::MAX),
+            ..self.header(&sealed, now)
         };
-        let whole = piece(&header, &sealed, &self.key);
-        let path = self.era.join(folder::name(self.file, Form::Hour));
-        durable::replace(&path, &self.era.join(DRAFT), &whole)?;
+        let (whole, last) = piece(&header, &sealed, &self.place.key);
+        let path = self.era.join(folder::name(self.place.file, Form::Hour));
+        let written = durable::replace(&path, &self.era.join(DRAFT), &whole);
+        if let (Err(error), false) = (&written, path.exists()) {
+            tracing::debug!(%error, "an hour was not written");
+            return Ok(written?);
+        }
         let (tail, newest) = (hour.path.clone(), hour.newest);
         self.hour = None;
-        self.go_on(link(&whole), newest, now)?;
-        Ok(durable::remove(&tail)?)
+        // On a disk that is full this makes the room for what follows. What bears its name and may
+        // not be durable is no reason to remove the pieces.
+        let removed = written.and_then(|()| durable::remove(&tail));
+        self.go_on(last, newest, now)?;
+        Ok(removed?)
     }
 
     /// The next file: its key, and how far the chain goes.
     fn go_on(&mut self, last: Link, newest: Option<i64>, now: Timestamp) -> Result<(), BookError> {
-        self.file += 1;
-        self.key = self.key.next();
+        self.place = Place {
+            file: self.place.file + 1,
+            before: self.place.before.max(newest),
+            key: self.place.key.next(),
+        };
         self.previous = last;
-        self.before = self.before.max(newest);
         self.keep_place(now)
     }
 
-    fn keep_place(&self, now: Timestamp) -> Result<(), BookError> {
-        let mut key = self.file.to_le_bytes().to_vec();
-        key.extend(self.before.unwrap_or(NONE).to_le_bytes());
-        key.extend(self.key.bytes());
-        let draft = self.era.join(DRAFT);
-        durable::replace_secret(&self.era.join(KEY), &draft, &key)?;
-        let head = Head { file: self.file, written: now.as_millisecond(), previous: self.previous };
-        Ok(durable::replace(&self.era.join(HEAD), &draft, &head.to_bytes(&self.key))?)
+    fn keep_place(&mut self, now: Timestamp) -> Result<(), BookError> {
+        self.placed = false;
+        self.place.keep(&self.era)?;
+        let (file, written) = (self.place.file, now.as_millisecond());
+        let head = Head { file, written, previous: self.previous }.to_bytes(&self.place.key);
+        durable::replace(&self.era.join(HEAD), &self.era.join(DRAFT), &head)?;
+        self.placed = true;
+        Ok(())
     }
 }
 
@@ -332,6 +381,7 @@ impl<R: Clone> Hour<R> {
             last: previous,
             number: hour_of(now),
             newest: None,
+            sure: None,
             lost: 0,
             count: 0,
             blocks: Vec::new(),
@@ -339,7 +389,7 @@ impl<R: Clone> Hour<R> {
         })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), BookError> {
+    fn write(&mut self, bytes: &[u8], link: Link) -> Result<(), BookError> {
         let written = self.tail.write_all(bytes).map_err(StoreError::io("write", &self.path));
         let synced = written.and_then(|()| durable::sync_data(&self.tail, &self.path));
         if let Err(error) = synced {
@@ -350,7 +400,7 @@ impl<R: Clone> Hour<R> {
         }
         self.length += bytes.len() as u64;
         self.pieces += 1;
-        self.last = link(bytes);
+        self.last = link;
         Ok(())
     }
 }
@@ -358,6 +408,9 @@ impl<R: Clone> Hour<R> {
 impl<R: Row + Clone> Hour<R> {
     fn take(&mut self, rows: &[R], lost: u64, newest: Option<i64>) {
         self.newest = newest;
+        if let Some(row) = rows.first() {
+            self.sure = Some(row.sure().is_some() && self.sure != Some(false));
+        }
         self.lost += lost;
         self.count = self.count.saturating_add(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         self.rows.extend_from_slice(rows);
@@ -382,35 +435,4 @@ pub(super) fn millis(duration: SignedDuration) -> i64 {
 
 fn hour_of(now: Timestamp) -> i64 {
     now.as_millisecond().div_euclid(HOUR_MILLIS)
-}
-
-fn read_key(bytes: &[u8]) -> Option<(u64, Option<i64>, Ratchet)> {
-    let bytes: &[u8; KEY_BYTES] = bytes.try_into().ok()?;
-    let (file, rest) = bytes.split_first_chunk::<8>()?;
-    let (before, key) = rest.split_first_chunk::<8>()?;
-    let before = i64::from_le_bytes(*before);
-    let before = (before != NONE).then_some(before);
-    Some((u64::from_le_bytes(*file), before, Ratchet::new(key.try_into().ok()?)))
-}
-
-/// The last whole piece of a file, and its link. What follows it was being written: it is cut off.
-fn last_piece(path: &Path) -> io::Result<Option<(Header, Link)>> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let length = file.metadata()?.len();
-    let (mut at, mut last) = (0, None);
-    while let Some(header) = folder::header(&mut file)? {
-        let rest = header.piece_bytes() - HEADER_BYTES;
-        if length - at < header.piece_bytes() as u64 {
-            break;
-        }
-        let mut whole = header.to_bytes().to_vec();
-        (&mut file).take(rest as u64).read_to_end(&mut whole)?;
-        at += whole.len() as u64;
-        last = Some((header, link(&whole)));
-    }
-    if at < length {
-        file.set_len(at)?;
-        file.sync_all()?;
-    }
-    Ok(last)
 }

@@ -4,20 +4,26 @@
 //! a key that goes forward only: the key of file *n+1* is a hash of that of file *n*, which is then
 //! erased; the first was sealed to the region in `genesis`. Whoever takes the box over finds the
 //! present key alone: with it the files of the past can be neither remade nor shortened.
+//!
+//! Both ties are over the header, which has the SHA-256 of what is sealed. So a piece's *stub*, its
+//! header and tag, can be verified without the rest: a purge leaves that of the last file it removed,
+//! and nobody can make one for a file that was not due.
 
 use std::fmt::Write as _;
 
 use ring::hmac;
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256 of a piece.
+/// SHA-256 of a piece's stub, or of `genesis`.
 pub type Link = [u8; 32];
 
-const MAGIC: [u8; 4] = *b"PJF1";
+const MAGIC: [u8; 4] = *b"PJF2";
 /// Bytes of a header.
-pub const HEADER_BYTES: usize = 100;
+pub const HEADER_BYTES: usize = 132;
 /// Bytes of a tag.
 pub const TAG_BYTES: usize = 32;
+/// Bytes of a stub.
+pub const STUB_BYTES: usize = HEADER_BYTES + TAG_BYTES;
 /// What is sealed of one piece: no more is ever read into memory.
 pub const MAX_SEALED_BYTES: usize = 256 << 20;
 /// "No sure moment", in a header.
@@ -117,10 +123,35 @@ pub struct Header {
     pub term: i64,
     /// The piece before; of the first, `genesis`.
     pub previous: Link,
+    /// SHA-256 of what is sealed.
+    pub digest: [u8; 32],
+    /// Bytes that are sealed.
     pub sealed: u32,
 }
 
 impl Header {
+    #[cfg(test)]
+    pub fn nothing() -> Self {
+        let (kind, file, index, rows, lost, sealed) = (1, 1, 0, 0, 0, 0);
+        let (form, newest, before) = (Form::Hour, None, None);
+        let (written, term, previous, digest) = (0, 0, [0; 32], [0; 32]);
+        Self {
+            kind,
+            form,
+            file,
+            index,
+            rows,
+            lost,
+            written,
+            newest,
+            before,
+            term,
+            previous,
+            digest,
+            sealed,
+        }
+    }
+
     pub fn to_bytes(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         let mut rest = &mut bytes[..];
@@ -141,6 +172,7 @@ impl Header {
         put(&self.before.unwrap_or(NONE).to_le_bytes());
         put(&self.term.to_le_bytes());
         put(&self.previous);
+        put(&self.digest);
         put(&self.sealed.to_le_bytes());
         bytes
     }
@@ -174,6 +206,7 @@ impl Header {
             before: (before != NONE).then_some(before),
             term,
             previous: take(&mut rest)?,
+            digest: take(&mut rest)?,
             sealed: u32::from_le_bytes(take(&mut rest)?),
         };
         (header.sealed as usize <= MAX_SEALED_BYTES).then_some(header)
@@ -191,13 +224,22 @@ fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
     Some(*part)
 }
 
-/// A piece: header, what is sealed, tag.
-pub fn piece(header: &Header, sealed: &[u8], key: &Ratchet) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(header.piece_bytes());
-    bytes.extend(header.to_bytes());
-    bytes.extend(sealed);
-    bytes.extend(key.tag(&bytes));
-    bytes
+/// A piece: header, what is sealed, tag; and its link.
+pub fn piece(header: &Header, sealed: &[u8], key: &Ratchet) -> (Vec<u8>, Link) {
+    let said = header.to_bytes();
+    let tag = key.tag(&said);
+    ([&said, sealed, &tag].concat(), link(&stub(&said, &tag)))
+}
+
+/// What stays of a piece that goes.
+pub fn stub(header: &[u8], tag: &[u8]) -> Vec<u8> {
+    [header, tag].concat()
+}
+
+/// A stub that was kept: what it says, the bytes under its tag, and the tag.
+pub fn read_stub(bytes: &[u8]) -> Option<(Header, &[u8], &[u8])> {
+    let (said, tag) = bytes.split_at_checked(HEADER_BYTES)?;
+    Some((Header::read(said)?, said, tag)).filter(|_| tag.len() == TAG_BYTES)
 }
 
 const HEAD_MAGIC: [u8; 4] = *b"PJH1";

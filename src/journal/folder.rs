@@ -2,15 +2,16 @@
 //!
 //! `connections/0001/`: an *era*, from a `genesis` to the moment at which its key was lost or
 //! damaged; there is one, as long as nothing breaks. In it: `genesis`, `key` (the box's own, never
-//! copied), `head`, and the files, `0000000001.hour` or `0000000001.tail`.
+//! copied), `head`, the files, `0000000001.hour` or `0000000001.tail`, and once some of them were
+//! purged, the stub of the last of those in `purged`.
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
+    io::{self, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
 
-use super::chain::{Form, HEADER_BYTES, Header};
+use super::chain::{Form, HEADER_BYTES, Header, STUB_BYTES, TAG_BYTES, stub};
 
 /// Sealed first key of the chain.
 pub const GENESIS: &str = "genesis";
@@ -18,6 +19,8 @@ pub const GENESIS: &str = "genesis";
 pub const KEY: &str = "key";
 /// How far the chain goes.
 pub const HEAD: &str = "head";
+/// The stub of the last file that was purged: all up to it were.
+pub const PURGED: &str = "purged";
 /// Where files are written before they bear their name.
 pub const DRAFT: &str = "draft";
 /// Files of one era: an hour each, for nineteen centuries.
@@ -107,4 +110,21 @@ pub fn header(file: &mut File) -> io::Result<Option<Header>> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES);
     file.take(HEADER_BYTES as u64).read_to_end(&mut bytes)?;
     Ok(Header::read(&bytes))
+}
+
+/// The stub of the last whole piece of a file, and what it says.
+pub fn last_stub(path: &Path) -> io::Result<Option<(Header, Vec<u8>)>> {
+    let mut file = File::open(path)?;
+    let mut last = None;
+    while let Some(header) = self::header(&mut file)? {
+        file.seek(SeekFrom::Current(header.sealed.into()))?;
+        let mut tag = Vec::with_capacity(TAG_BYTES);
+        (&mut file).take(TAG_BYTES as u64).read_to_end(&mut tag)?;
+        let bytes = stub(&header.to_bytes(), &tag);
+        if bytes.len() < STUB_BYTES {
+            break;
+        }
+        last = Some((header, bytes));
+    }
+    Ok(last)
 }

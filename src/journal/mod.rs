@@ -11,19 +11,24 @@ mod book;
 mod chain;
 mod clock;
 mod columns;
+mod distrust;
 mod folder;
+mod place;
 mod pseudonym;
 mod purge;
 pub mod read;
 mod record;
 mod run;
 mod seal;
+mod status;
 
 pub use self::{
     book::{Book, BookError, Settings},
     chain::fingerprint,
+    clock::{Clock, Reading},
     purge::{purge, weigh},
     record::{Record, Refused, Row, Verdict},
-    run::{Journal, Options, Status},
+    run::{Journal, Options},
     seal::{Identity, Recipient, SealError, new_identity},
+    status::Status,
 };

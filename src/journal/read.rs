@@ -1,15 +1,22 @@
 //! The region's side: copied folders opened with the private key, their chain verified. What does not
 //! hold is said, file by file; rows are given all the same, marked as those of a file that does not.
 
+mod report;
+
 use std::{fs, io, path::Path};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+
+pub use self::report::{Fault, Finding, ReadError, Report};
 
 use super::{
     block::Malformed,
     book::GENESIS_HEAD_BYTES,
-    chain::{Form, HEADER_BYTES, Head, Header, Link, Ratchet, TAG_BYTES, fingerprint, link},
-    folder::{self, GENESIS, HEAD, MAX_FILES},
+    chain::{
+        Form, HEADER_BYTES, Head, Header, Link, Ratchet, TAG_BYTES, fingerprint, link, read_stub,
+        stub,
+    },
+    folder::{self, GENESIS, HEAD, MAX_FILES, PURGED},
     record::Row,
     seal::{Identity, SealError},
 };
@@ -18,99 +25,6 @@ use super::{
 const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Files that are missing one after the other, beyond which they are not named one by one.
 const MAX_NAMED: u64 = 1000;
-
-/// Why nothing could be read at all.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The disk.
-    #[error("could not read {path}: {source}")]
-    Io {
-        /// Which file or folder.
-        path: std::path::PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
-    /// No journal.
-    #[error(
-        "{0} holds no journal: a folder with `genesis`, or with folders that have one, was expected"
-    )]
-    None(std::path::PathBuf),
-    /// Not this log.
-    #[error("{0} is of another log, or of another version")]
-    Kind(std::path::PathBuf),
-    /// The key.
-    #[error("{path}: {source}")]
-    Seal {
-        /// Which file.
-        path: std::path::PathBuf,
-        /// Why it did not open.
-        source: SealError,
-    },
-    /// Whoever asked would hear no more.
-    #[error("could not write rows: {0}")]
-    Told(io::Error),
-}
-
-/// What does not hold in a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// No file of this number.
-    #[error("it is missing")]
-    Missing,
-    /// The oldest file is there, but one before it was removed while its rows were to be kept.
-    #[error("the file before it was removed before its term")]
-    RemovedEarly,
-    /// A piece that is of another file, or another place in it.
-    #[error("a piece of it belongs elsewhere")]
-    Misplaced,
-    /// The bytes are not those that the box wrote.
-    #[error("its tag does not fit: it was changed, or not written by this box")]
-    Changed,
-    /// It does not follow the piece before.
-    #[error("it does not follow what stands before it")]
-    Unlinked,
-    /// Half a piece, or bytes that are none.
-    #[error("it ends in bytes that are no whole piece")]
-    Torn,
-    /// The seal does not open, or what is in it is not as it should be.
-    #[error("what is sealed in it cannot be read")]
-    Unreadable,
-    /// Not as many rows as its header says.
-    #[error("its rows are not as many as it says")]
-    Rows,
-    /// `head` is missing, or not this chain's.
-    #[error("`head` is missing, was changed, or is not of this chain")]
-    Head,
-    /// `head` knows of files that are not there.
-    #[error("the chain ends before the place that `head` names: its end was cut off")]
-    CutShort,
-}
-
-/// A fault, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The file's name, or its number where there is none.
-    pub file: String,
-    /// What does not hold.
-    pub fault: Fault,
-}
-
-/// What was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Names of the journals read; the region compares them with those noted when they began.
-    pub fingerprints: Vec<String>,
-    /// Files read.
-    pub files: u64,
-    /// Rows read.
-    pub rows: u64,
-    /// Rows that the box itself says it lost, for want of room.
-    pub lost: u64,
-    /// When the newest `head` was written: what came later is not covered by it.
-    pub head_at: Option<Timestamp>,
-    /// What does not hold; empty: nothing was cut, swapped, dropped or changed.
-    pub findings: Vec<Finding>,
-}
 
 /// Reads a log from a copy of its folder and gives each row to `each`, with whether its file holds.
 /// `now` says what should have been kept until today. Blocking.
@@ -126,10 +40,29 @@ pub fn read<R: Row>(
         return Err(ReadError::None(log.to_owned()));
     }
     let mut report = Report::default();
+    // Purged, and when it was written is known only by what was purged after it.
+    let mut unproven = Vec::new();
     for era in eras {
-        Reader::<R>::open(&era, identity, now, &mut report)?.run(&mut each)?;
+        let mut reader = Reader::<R>::open(&era, identity, now, &mut report)?;
+        match reader.mark()? {
+            Mark::Nothing => {}
+            Mark::Due => unproven.clear(),
+            Mark::Unproven(finding) => unproven.push(finding),
+        }
+        reader.run(&mut each)?;
     }
+    report.findings.append(&mut unproven);
     Ok(report)
+}
+
+/// What the mark of an era's purge says.
+enum Mark {
+    /// There is none, or it does not hold.
+    Nothing,
+    /// All up to a file that was due.
+    Due,
+    /// All up to a file of which that cannot be said by itself.
+    Unproven(Finding),
 }
 
 struct Reader<'a, R> {
@@ -137,6 +70,11 @@ struct Reader<'a, R> {
     identity: &'a Identity,
     now: Timestamp,
     report: &'a mut Report,
+    genesis: Link,
+    /// The first file's key.
+    first: Ratchet,
+    /// The last file that was purged, and its link.
+    purged: Option<(u64, Link)>,
     key: Ratchet,
     /// The number of the file whose key that is.
     number: u64,
@@ -164,28 +102,65 @@ impl<'a, R: Row> Reader<'a, R> {
         let first = identity.open(sealed).map_err(damaged)?;
         let first = first.try_into().map_err(|_| damaged(SealError::Damaged("no key".into())))?;
         report.fingerprints.push(fingerprint(&genesis));
-        let previous = Some(link(&genesis));
-        let (key, rows) = (Ratchet::new(first), std::marker::PhantomData);
-        Ok(Self { era, identity, now, report, key, number: 1, previous, rows })
+        let (genesis, first) = (link(&genesis), Ratchet::new(first));
+        let (key, previous, purged) = (first.clone(), Some(genesis), None);
+        let (number, rows) = (1, std::marker::PhantomData);
+        Ok(Self { era, identity, now, report, genesis, first, purged, key, number, previous, rows })
     }
 
     fn run(mut self, each: &mut impl FnMut(R, bool) -> io::Result<()>) -> Result<(), ReadError> {
         let io = |source| ReadError::Io { path: self.era.to_owned(), source };
         let files = folder::files(self.era).map_err(io)?;
         let last = files.last().map(|piece| piece.number);
-        for (at, piece) in files.iter().enumerate() {
+        // A purge that was cut off left its mark, and files that it was about to remove.
+        if let Some(first) = files.first().filter(|first| first.number < self.number) {
+            self.back_to(first.number);
+        }
+        for piece in &files {
             let bytes = bounded(&piece.path)?;
             let name = piece.path.file_name().map(|name| name.to_string_lossy().into_owned());
             let name = name.unwrap_or_default();
-            if at == 0 && piece.number > 1 {
-                self.purged(&bytes, &name);
-            } else {
-                self.missing(piece.number);
-            }
+            self.missing(piece.number);
             self.forward_to(piece.number);
             self.file(&bytes, &name, Some(piece.number) == last, each)?;
         }
+        self.after_purged();
         self.head(last)
+    }
+
+    /// Reads the mark of a purge: files up to its own may be missing, and the chain goes on from it.
+    /// Nobody can make one for a file of the past: its key is gone.
+    fn mark(&mut self) -> Result<Mark, ReadError> {
+        let path = self.era.join(PURGED);
+        if !path.exists() {
+            return Ok(Mark::Nothing);
+        }
+        let bytes = bounded(&path)?;
+        let parts = read_stub(&bytes).filter(|(header, ..)| {
+            header.kind == R::KIND && (1..=MAX_FILES).contains(&header.file)
+        });
+        let Some((header, said, tag)) = parts else {
+            self.found(PURGED, Fault::Purged);
+            return Ok(Mark::Nothing);
+        };
+        self.forward_to(header.file);
+        if !self.key.made(tag, said) {
+            self.found(PURGED, Fault::Purged);
+            self.back_to(1);
+            return Ok(Mark::Nothing);
+        }
+        self.report.purged += header.file;
+        self.purged = Some((header.file, link(&bytes)));
+        self.after_purged();
+        // As `purge.rs` goes by them.
+        let is_past = |moment: &i64| *moment <= self.now.as_millisecond();
+        let newest = header.newest.filter(|newest| Some(*newest) >= header.before.filter(is_past));
+        let early = Finding { file: header.file.to_string(), fault: Fault::RemovedEarly };
+        let Some(newest) = newest.filter(is_past) else { return Ok(Mark::Unproven(early)) };
+        if newest.saturating_add(header.term) > self.now.as_millisecond() {
+            self.report.findings.push(early);
+        }
+        Ok(Mark::Due)
     }
 
     fn found(&mut self, file: &str, fault: Fault) {
@@ -195,25 +170,28 @@ impl<'a, R: Row> Reader<'a, R> {
         }
     }
 
-    /// Files before the first one may be missing only when their rows were due.
-    fn purged(&mut self, bytes: &[u8], name: &str) {
-        self.previous = None;
-        let Some(header) = Header::read(bytes) else { return };
-        let due = |before: i64| {
-            let term = SignedDuration::from_millis(header.term);
-            let kept = Timestamp::from_millisecond(before).ok()?.checked_add(term).ok()?;
-            Some(kept <= self.now)
-        };
-        if !header.before.and_then(due).unwrap_or(true) {
-            self.found(name, Fault::RemovedEarly);
+    fn after_purged(&mut self) {
+        if let Some((last, link)) = self.purged.filter(|(last, _)| self.number <= last + 1) {
+            self.forward_to(last + 1);
+            self.previous = Some(link);
         }
     }
 
+    /// Files that should stand before `upto` and do not; those that were purged should not.
     fn missing(&mut self, upto: u64) {
-        for number in (self.number..upto).take(usize::try_from(MAX_NAMED).unwrap_or(0)) {
-            self.found(&number.to_string(), Fault::Missing);
+        if self.number < upto {
             self.previous = None;
         }
+        let from = self.number.max(self.purged.map_or(1, |(last, _)| last + 1));
+        for number in (from..upto).take(usize::try_from(MAX_NAMED).unwrap_or(0)) {
+            self.found(&number.to_string(), Fault::Missing);
+        }
+    }
+
+    fn back_to(&mut self, number: u64) {
+        (self.key, self.number) = (self.first.clone(), 1);
+        self.previous = (number == 1).then_some(self.genesis);
+        self.forward_to(number);
     }
 
     fn forward_to(&mut self, number: u64) {
@@ -250,7 +228,10 @@ impl<'a, R: Row> Reader<'a, R> {
             let holds = self.report.findings.len() == before;
             self.rows(&header, piece, name, holds, each)?;
             // The next piece is not to blame for what this one has become.
-            self.previous = holds.then(|| link(piece));
+            self.previous = holds.then(|| {
+                let (said, tag) = parts_of(piece);
+                link(&stub(said, tag))
+            });
             (rest, index) = (left, index + 1);
         }
         if index == 0 {
@@ -273,8 +254,8 @@ impl<'a, R: Row> Reader<'a, R> {
         if self.previous.is_some_and(|previous| previous != header.previous) {
             self.found(name, Fault::Unlinked);
         }
-        let (said, tag) = piece.split_at(piece.len() - TAG_BYTES);
-        if !self.key.made(tag, said) {
+        let (said, tag) = parts_of(piece);
+        if !self.key.made(tag, said) || link(sealed_in(piece)) != header.digest {
             self.found(name, Fault::Changed);
         }
     }
@@ -287,8 +268,7 @@ impl<'a, R: Row> Reader<'a, R> {
         holds: bool,
         each: &mut impl FnMut(R, bool) -> io::Result<()>,
     ) -> Result<(), ReadError> {
-        let sealed = piece.get(HEADER_BYTES..piece.len() - TAG_BYTES).unwrap_or_default();
-        let Ok(plain) = self.identity.open(sealed) else {
+        let Ok(plain) = self.identity.open(sealed_in(piece)) else {
             self.found(name, Fault::Unreadable);
             return Ok(());
         };
@@ -325,12 +305,13 @@ impl<'a, R: Row> Reader<'a, R> {
             return Ok(());
         }
         // The file in progress is the head's own, or is still to come.
-        let (next, last) = (self.number, last.unwrap_or(0));
+        let purged = self.purged.map_or(0, |(last, _)| last);
+        let (next, last) = (self.number, last.unwrap_or(0).max(purged));
         if head.file > next {
             self.found(&(head.file - 1).to_string(), Fault::CutShort);
         }
         // One behind: the copy was taken between two steps, or the file in progress is here.
-        let key = self.key_of(head.file)?;
+        let key = (1..head.file).fold(self.first.clone(), |key, _| key.next());
         let place = head.file >= last;
         if !key.made(tag, said) || !place {
             self.found(HEAD, Fault::Head);
@@ -342,17 +323,16 @@ impl<'a, R: Row> Reader<'a, R> {
         }
         Ok(())
     }
+}
 
-    /// The key of a file, from the first.
-    fn key_of(&self, number: u64) -> Result<Ratchet, ReadError> {
-        let path = self.era.join(GENESIS);
-        let genesis = bounded(&path)?;
-        let sealed = genesis.get(GENESIS_HEAD_BYTES..).unwrap_or_default();
-        let damaged = |source| ReadError::Seal { path: path.clone(), source };
-        let first = self.identity.open(sealed).map_err(damaged)?;
-        let first = first.try_into().map_err(|_| damaged(SealError::Damaged("no key".into())))?;
-        Ok((1..number).fold(Ratchet::new(first), |key, _| key.next()))
-    }
+/// Header and tag of a whole piece.
+fn parts_of(piece: &[u8]) -> (&[u8], &[u8]) {
+    let (said, rest) = piece.split_at(HEADER_BYTES.min(piece.len()));
+    (said, rest.split_at(rest.len().saturating_sub(TAG_BYTES)).1)
+}
+
+fn sealed_in(piece: &[u8]) -> &[u8] {
+    piece.get(HEADER_BYTES..piece.len() - TAG_BYTES).unwrap_or_default()
 }
 
 fn block<R: Row>(bytes: &[u8]) -> Result<(Vec<R>, &[u8]), Malformed> {

@@ -9,21 +9,23 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use serde::{Deserialize, Serialize};
+use jiff::{SignedDuration, tz::TimeZone};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     book::{Book, BookError, Settings},
-    clock::Clock,
+    clock::{Clock, Look, Reading, Watch},
+    distrust,
     pseudonym::Pseudonyms,
     purge::{purge, weigh},
     record::{Record, Refused, Verdict},
     seal::Recipient,
+    status::{Room, Status},
 };
+use crate::store::durable;
 
 /// Records that wait for the disk. Past them, records are lost, and counted.
 const MAX_WAITING: usize = 1 << 16;
@@ -31,8 +33,8 @@ const MAX_WAITING: usize = 1 << 16;
 const EVERY: Duration = Duration::from_millis(400);
 /// What is due is looked for, and the disk weighed, so often.
 const TEND_EVERY: Duration = Duration::from_secs(60);
-/// Of `journal.most`, in hundredths: a person should see to it while there is a fifth left.
-const ALARM_HUNDREDTHS: u64 = 80;
+/// While there is no room, the number of those that are lost is sealed so often.
+const COUNT_EVERY: Duration = Duration::from_secs(3600);
 
 /// What a journal is kept by.
 #[derive(Debug, Clone)]
@@ -47,8 +49,8 @@ pub struct Options {
     pub refusals_term: Duration,
     /// Bytes it may take on the disk.
     pub most: u64,
-    /// See [`Clock`].
-    pub synchronised: PathBuf,
+    /// By which moments are told.
+    pub clock: Clock,
     /// Where a month begins.
     pub zone: TimeZone,
 }
@@ -70,9 +72,12 @@ struct Shared {
     status: Mutex<Status>,
 }
 
+/// And of which category it was denied, if of one.
+type Noted = (Record, Option<Arc<str>>);
+
 #[derive(Debug, Default)]
 struct Waiting {
-    records: Vec<(Record, Option<Arc<str>>)>,
+    records: Vec<Noted>,
     lost: u64,
 }
 
@@ -81,39 +86,23 @@ struct Books {
     connections: Book<Record>,
     refusals: Book<Refused>,
     names: Pseudonyms,
-    clock: Clock,
-    /// Refusals that the disk refused once already.
+    watch: Watch,
+    /// Refusals that the disk refused once already, and those lost since for want of room.
     refused: Vec<Refused>,
-    tended: Option<Instant>,
-    full: bool,
-}
-
-/// How the journal is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// Names of its two chains, which the region notes when they begin.
-    pub fingerprints: Vec<String>,
-    /// Records kept since the daemon started.
-    pub kept: u64,
-    /// Records lost since then: too many at once, or no room.
-    pub lost: u64,
-    /// Bytes on the disk, of `most`.
-    pub bytes: u64,
-    /// Bytes it may take.
-    pub most: u64,
-    /// Files.
-    pub files: u64,
-    /// When the oldest of them was written.
-    pub oldest: Option<Timestamp>,
-    /// Is the clock in doubt?
-    pub doubt: bool,
-    /// What a person should see to.
-    pub trouble: Option<String>,
+    refused_lost: u64,
+    /// When (by the steady clock) the disk was last looked at.
+    tended: Option<Duration>,
+    /// When the number of the lost was last sealed.
+    counted: Option<Duration>,
+    /// Since when the clock has been in doubt.
+    doubted: Option<Duration>,
+    room: Room,
 }
 
 impl Journal {
     /// Goes on with what is in the folder, or begins. Blocking.
-    pub fn open(options: Options, now: Timestamp) -> Result<Self, BookError> {
+    pub fn open(options: Options) -> Result<Self, BookError> {
+        let now = options.clock.read().now;
         let settings = |term| Settings {
             recipient: options.recipient.clone(),
             term: SignedDuration::try_from(term).unwrap_or(SignedDuration::MAX),
@@ -124,10 +113,13 @@ impl Journal {
             connections: Book::open(&connections, settings(options.term), now)?,
             refusals: Book::open(&refusals, settings(options.refusals_term), now)?,
             names: Pseudonyms::open(&options.folder, options.zone.clone(), now)?,
-            clock: Clock::new(options.synchronised.clone()),
+            watch: Watch::resume(distrust::read(&options.folder)?),
             refused: Vec::new(),
+            refused_lost: 0,
             tended: None,
-            full: false,
+            counted: None,
+            doubted: None,
+            room: Room { bytes: 0, most: options.most, free: u64::MAX, doubt: Duration::ZERO },
         };
         let journal = Self(Arc::new(Shared {
             options,
@@ -181,28 +173,62 @@ impl Journal {
     /// Writes what waits, and ends the hours that are over. Blocking.
     pub fn write(&self) {
         let mut books = lock(&self.0.books);
-        let look = books.clock.look();
-        self.0.doubt.store(look.doubt, Relaxed);
-        if look.step != 0 {
-            tracing::warn!(milliseconds = look.step, "the clock was set; records say so");
-        }
-        let now = Timestamp::now();
-        let taken = mem::take(&mut *lock(&self.0.waiting));
-        let trouble = self.put(&mut books, taken, now).err().map(|error| error.to_string());
-        if books.tended.is_none_or(|tended| tended.elapsed() >= TEND_EVERY) || trouble.is_some() {
-            books.tended = Some(Instant::now());
-            self.tend(&mut books, !look.doubt, now, trouble);
+        let mut taken = mem::take(&mut *lock(&self.0.waiting));
+        // After that: a step before any of these moments is seen now.
+        let reading = self.0.options.clock.read();
+        let look = self.look(&mut books, reading, &mut taken);
+        let done = self.put(&mut books, taken, reading);
+        let trouble = done.err().map(|error| error.to_string());
+        let due = books.tended.is_none_or(|then| reading.steady.saturating_sub(then) >= TEND_EVERY);
+        if due || trouble.is_some() {
+            books.tended = Some(reading.steady);
+            self.tend(&mut books, (look, reading), trouble);
         }
     }
 
-    fn put(&self, books: &mut Books, taken: Waiting, now: Timestamp) -> Result<(), BookError> {
-        let Waiting { records, lost } = taken;
-        if books.full {
-            let lost = lost + records.len() as u64;
-            self.put_back(Waiting { records: Vec::new(), lost });
-            return Ok(());
+    /// Looks at the clock. Where it is in doubt, so is what was noted since the last look.
+    fn look(&self, books: &mut Books, reading: Reading, taken: &mut Waiting) -> Look {
+        let before = books.watch.set();
+        let look = books.watch.look(reading);
+        if books.watch.set() != before
+            && let Err(error) = distrust::keep(&self.0.options.folder, books.watch.set())
+        {
+            tracing::error!(%error, "a restart would trust the clock, which was set");
         }
+        self.0.doubt.store(look.doubt, Relaxed);
+        if look.doubt {
+            let mut waiting = lock(&self.0.waiting);
+            let all = taken.records.iter_mut().chain(&mut waiting.records);
+            all.for_each(|(record, _)| record.doubt = true);
+            books.doubted.get_or_insert(reading.steady);
+        } else {
+            books.doubted = None;
+        }
+        if look.step != 0 {
+            tracing::warn!(milliseconds = look.step, "the clock was set; records say so");
+        }
+        look
+    }
+
+    fn put(&self, books: &mut Books, taken: Waiting, reading: Reading) -> Result<(), BookError> {
+        let Waiting { records, mut lost } = taken;
+        let now = reading.now;
+        let records = if books.room.is_full() {
+            lost += records.len() as u64;
+            books.refused_lost += count(records.iter().filter(|one| is_refusal(&one.0)));
+            Vec::new()
+        } else {
+            records
+        };
+        let told = books.counted.is_some_and(|then| reading.steady - then < COUNT_EVERY);
+        if books.room.is_full() && (told || lost == 0) {
+            self.put_back(Waiting { records, lost });
+            books.connections.tick(now)?;
+            return books.refusals.tick(now);
+        }
+        books.counted = Some(reading.steady);
         books.names.renew(now)?;
+        let records = self.alike(records);
         let refused: Vec<Refused> = records.iter().filter_map(|one| refusal(books, one)).collect();
         let rows: Vec<Record> = records.iter().map(|(record, _)| record.clone()).collect();
         if let Err(error) = books.connections.append(&rows, lost, now) {
@@ -212,9 +238,21 @@ impl Journal {
         self.0.kept.fetch_add(rows.len() as u64, Relaxed);
         self.0.lost.fetch_add(lost, Relaxed);
         books.refused.extend(refused);
+        books.refused_lost += books.refused.len().saturating_sub(MAX_WAITING) as u64;
         books.refused.truncate(MAX_WAITING);
-        let due = mem::take(&mut books.refused);
-        books.refusals.append(&due, 0, now).inspect_err(|_| books.refused = due)
+        let due = (mem::take(&mut books.refused), mem::take(&mut books.refused_lost));
+        let kept = books.refusals.append(&due.0, due.1, now);
+        books.room.bytes += books.connections.grown() + books.refusals.grown();
+        kept.inspect_err(|_| (books.refused, books.refused_lost) = due)
+    }
+
+    /// The first of these, as far as all are in doubt or none is; the rest wait.
+    fn alike(&self, mut records: Vec<Noted>) -> Vec<Noted> {
+        let first = records.first().is_some_and(|(record, _)| record.doubt);
+        if let Some(other) = records.iter().position(|(record, _)| record.doubt != first) {
+            self.put_back(Waiting { records: records.split_off(other), lost: 0 });
+        }
+        records
     }
 
     /// What the disk did not take is tried again, as far as there is room.
@@ -228,9 +266,10 @@ impl Journal {
     }
 
     /// Purges what is due, weighs the rest, and says what a person should see to.
-    fn tend(&self, books: &mut Books, sure: bool, now: Timestamp, trouble: Option<String>) {
-        let options = &self.0.options;
-        let mut status = Status { most: options.most, trouble, ..Status::default() };
+    fn tend(&self, books: &mut Books, at: (Look, Reading), trouble: Option<String>) {
+        let (options, (look, reading)) = (&self.0.options, at);
+        let mut troubles: Vec<String> = trouble.into_iter().collect();
+        let mut status = Status { most: options.most, ..Status::default() };
         status.fingerprints =
             vec![books.connections.fingerprint().into(), books.refusals.fingerprint().into()];
         let logs = [("connections", options.term), ("refusals", options.refusals_term)];
@@ -238,10 +277,10 @@ impl Journal {
             let folder = options.folder.join(log);
             let term = SignedDuration::try_from(term).unwrap_or(SignedDuration::MAX);
             // By a clock in doubt nothing is old enough.
-            match if sure { purge(&folder, term, now) } else { Ok(0) } {
+            match if look.settled { purge(&folder, term, reading.now) } else { Ok(0) } {
                 Ok(0) => {}
                 Ok(files) => tracing::info!(log, files, "kept for their term, and purged"),
-                Err(error) => status.trouble = Some(error.to_string()),
+                Err(error) => troubles.push(error.to_string()),
             }
             match weigh(&folder) {
                 Ok((bytes, files, oldest)) => {
@@ -249,15 +288,18 @@ impl Journal {
                     status.files += files;
                     status.oldest = [status.oldest, oldest].into_iter().flatten().min();
                 }
-                Err(error) => status.trouble = Some(format!("{}: {error}", folder.display())),
+                Err(error) => troubles.push(format!("{}: {error}", folder.display())),
             }
         }
-        books.full = status.bytes >= options.most;
-        if books.full {
-            status.trouble = Some("journal.most is reached: nothing more is kept".to_owned());
-        } else if status.bytes >= options.most / 100 * ALARM_HUNDREDTHS {
-            status.trouble = Some("four fifths of journal.most are taken".to_owned());
-        }
+        (books.connections.grown(), books.refusals.grown());
+        books.room = Room {
+            bytes: status.bytes,
+            most: options.most,
+            free: durable::free_bytes(&options.folder).unwrap_or(u64::MAX),
+            doubt: books.doubted.map_or(Duration::ZERO, |since| reading.steady - since),
+        };
+        troubles.extend(books.room.alarms());
+        status.trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
         let before = mem::replace(&mut *lock(&self.0.status), status.clone());
         if let Some(trouble) = status.trouble.filter(|now| before.trouble.as_ref() != Some(now)) {
             tracing::error!(%trouble, bytes = status.bytes, most = status.most, "journal");
@@ -266,9 +308,10 @@ impl Journal {
 
     /// Writes what is left, and the hour as one file. Blocking.
     fn end(&self) {
+        lock(&self.0.books).counted = None;
         self.write();
         let mut books = lock(&self.0.books);
-        let now = Timestamp::now();
+        let now = self.0.options.clock.read().now;
         let ended = books.connections.close(now).and_then(|()| books.refusals.close(now));
         if let Err(error) = ended {
             tracing::error!(%error, "the journal's hour stays in pieces");
@@ -276,9 +319,17 @@ impl Journal {
     }
 }
 
-fn refusal(books: &Books, (record, category): &(Record, Option<Arc<str>>)) -> Option<Refused> {
+fn is_refusal(record: &Record) -> bool {
+    record.verdict == Verdict::Denied
+}
+
+fn count<T>(of: impl Iterator<Item = T>) -> u64 {
+    of.fold(0, |count, _| count + 1)
+}
+
+fn refusal(books: &Books, (record, category): &Noted) -> Option<Refused> {
     let address = || record.destination.map(|address: IpAddr| Arc::from(address.to_string()));
-    (record.verdict == Verdict::Denied).then(|| Refused {
+    is_refusal(record).then(|| Refused {
         at: record.at,
         pseudonym: books.names.of(record.device.ip()),
         profile: record.profile.clone(),

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test may; these have functions beside their tests")]
 
+pub mod machine;
+
 use std::{
     collections::BinaryHeap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -55,6 +57,20 @@ pub fn all<R: Row>(log: &Path, identity: &Identity, now: Timestamp) -> (Vec<R>, 
         Ok(())
     });
     (rows, report.unwrap())
+}
+
+/// The same, row by row.
+pub fn all_of<R: Row>(
+    log: &Path,
+    identity: &Identity,
+    now: Timestamp,
+    mut each: impl FnMut(R),
+) -> Report {
+    let report = read(log, identity, now, |row, _| {
+        each(row);
+        Ok(())
+    });
+    report.unwrap()
 }
 
 pub fn open(log: &Path, settings: &Settings, now: Timestamp) -> Book<Record> {
