@@ -100,7 +100,8 @@ impl House {
             around: around.clone(),
             engines,
         };
-        let names = names::open(&config, names::judge(judging.clone()), link.clone())?;
+        let names =
+            names::open(&config, names::judge(judging.clone(), journal.clone()), link.clone())?;
         let parts = gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),

@@ -13,6 +13,7 @@ mod judging;
 mod names;
 mod notice;
 mod presence;
+mod refused_names;
 mod reload;
 mod resume;
 mod run;

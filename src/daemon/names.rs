@@ -8,12 +8,14 @@ use tokio::net::TcpListener;
 use super::{
     Daemon, DaemonError,
     judging::{Judging, Opinion},
+    refused_names::{Refusal, RefusedNames},
 };
 use crate::{
     config::{Config, Dns, Site},
     dns::{self, Denial, Judge, Ruling},
     filter::target::{HTTPS_PORT, Target},
     gateway,
+    journal::Journal,
     net::{
         client,
         link::Link,
@@ -45,11 +47,18 @@ pub(super) fn open(
     }))
 }
 
-/// The filter as the resolver asks it. The port is that of pages: DNS knows none.
-pub(super) fn judge(judging: Judging) -> Judge {
+/// The filter as the resolver asks it. The port is that of pages: DNS knows none. What it refuses is
+/// noted.
+pub(super) fn judge(judging: Judging, journal: Option<Journal>) -> Judge {
+    let account = journal.map(RefusedNames::new);
     Judge::new(move |device, host, now| {
         let target = Target::of_host(host, HTTPS_PORT);
-        let Opinion { judged, until, instead, .. } = judging.judge(device, &target, now);
+        let Opinion { judged, until, instead, here } = judging.judge(device, &target, now);
+        if let (Some(account), Some(reason)) = (&account, &judged.denied) {
+            let (profile, category) = (judged.profile.clone(), reason.category.as_deref());
+            let profile = profile.filter(|name| !name.is_empty());
+            account.note(device, host, Refusal { profile, category, here: here.as_ref() });
+        }
         let denied =
             judged.denied.map(|reason| Denial { rule: reason.rule, category: reason.category });
         Ruling { denied, until, instead, filtered: judged.filtered }
