@@ -35,7 +35,9 @@ fn a_purge_that_was_cut_off_is_no_tampering_and_is_ended_by_the_next() {
     assert_eq!(purge(folder.path(), YEAR, due).unwrap(), 3);
     // The mark is made first: any of these may still be there.
     for left in [&[1, 2, 3][..], &[2, 3], &[3], &[1], &[1, 3]] {
-        left.iter().for_each(|n| fs::write(file(*n), &kept[*n as usize - 1]).unwrap());
+        for n in left {
+            fs::write(file(*n), &kept[*n as usize - 1]).unwrap();
+        }
         let (rows, report) = all::<Record>(folder.path(), &identity, due);
         assert_eq!((report.findings, rows.len()), (vec![], left.len() + 2), "{left:?}");
         assert_eq!(purge(folder.path(), YEAR, due).unwrap(), left.len(), "{left:?}");
@@ -179,9 +181,9 @@ fn in_weeks_of_leaps_doubts_and_restarts_nothing_goes_before_its_term_and_what_i
             machine.pass_unsynchronised(SignedDuration::from_millis(400));
             let passes = SignedDuration::from_mins(i64::try_from(1 + dice.below(50)).unwrap());
             if service {
-                machine.pass(passes)
+                machine.pass(passes);
             } else {
-                machine.pass_unsynchronised(passes)
+                machine.pass_unsynchronised(passes);
             }
             check(&machine, &truth, term, service);
         }

@@ -77,7 +77,13 @@ impl Case {
         let mut stub = [&whole[..HEADER_BYTES], &whole[whole.len() - TAG_BYTES..]].concat();
         change(&mut stub);
         fs::write(self.path("purged"), stub).unwrap();
-        names.iter().for_each(|name| fs::remove_file(self.path(name)).unwrap());
+        self.remove(names);
+    }
+
+    fn remove(&self, names: &[&str]) {
+        for name in names {
+            fs::remove_file(self.path(name)).unwrap();
+        }
     }
 
     fn swap(&self, one: &str, other: &str) {
@@ -163,17 +169,12 @@ const TAMPERINGS: [(&str, Tamper, &str, Fault); 20] = [
         "all dropped, with the mark of an earlier purge",
         |c| {
             c.as_if_purged(&[ONE], |_| ());
-            [TWO, THREE, FOUR, FIVE].iter().for_each(|name| fs::remove_file(c.path(name)).unwrap());
+            c.remove(&[TWO, THREE, FOUR, FIVE]);
         },
         "4",
         Fault::CutShort,
     ),
-    (
-        "the end dropped",
-        |c| [FOUR, FIVE].iter().for_each(|name| fs::remove_file(c.path(name)).unwrap()),
-        "4",
-        Fault::CutShort,
-    ),
+    ("the end dropped", |c| c.remove(&[FOUR, FIVE]), "4", Fault::CutShort),
     (
         "the end dropped, and an older head put back for a newer",
         |c| {

@@ -32,6 +32,13 @@ pub struct Reading {
     pub synchronised: Option<Timestamp>,
 }
 
+impl Reading {
+    /// Time since the steady clock said that.
+    pub fn since(&self, steady: Duration) -> Duration {
+        self.steady.saturating_sub(steady)
+    }
+}
+
 /// The machine's clocks. Cheap to clone.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Reading + Send + Sync>);
@@ -107,7 +114,7 @@ impl Watch {
     pub fn look(&mut self, reading: Reading) -> Look {
         let last = self.last.replace(reading);
         let first = *self.first.get_or_insert(reading);
-        let passed = last.map_or(Duration::ZERO, |last| reading.steady.saturating_sub(last.steady));
+        let passed = last.map_or(Duration::ZERO, |last| reading.since(last.steady));
         let step = last.map_or(0, |last| step(last.now, reading.now, passed));
         let age = reading.synchronised.map(|at| reading.now.duration_since(at));
         // Nothing: it is in the future.

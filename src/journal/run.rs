@@ -179,7 +179,7 @@ impl Journal {
         let look = self.look(&mut books, reading, &mut taken);
         let done = self.put(&mut books, taken, reading);
         let trouble = done.err().map(|error| error.to_string());
-        let due = books.tended.is_none_or(|then| reading.steady.saturating_sub(then) >= TEND_EVERY);
+        let due = books.tended.is_none_or(|then| reading.since(then) >= TEND_EVERY);
         if due || trouble.is_some() {
             books.tended = Some(reading.steady);
             self.tend(&mut books, (look, reading), trouble);
@@ -220,7 +220,7 @@ impl Journal {
         } else {
             records
         };
-        let told = books.counted.is_some_and(|then| reading.steady - then < COUNT_EVERY);
+        let told = books.counted.is_some_and(|then| reading.since(then) < COUNT_EVERY);
         if books.room.is_full() && (told || lost == 0) {
             self.put_back(Waiting { records, lost });
             books.connections.tick(now)?;
@@ -291,12 +291,13 @@ impl Journal {
                 Err(error) => troubles.push(format!("{}: {error}", folder.display())),
             }
         }
-        (books.connections.grown(), books.refusals.grown());
+        books.connections.grown();
+        books.refusals.grown();
         books.room = Room {
             bytes: status.bytes,
             most: options.most,
             free: durable::free_bytes(&options.folder).unwrap_or(u64::MAX),
-            doubt: books.doubted.map_or(Duration::ZERO, |since| reading.steady - since),
+            doubt: books.doubted.map_or(Duration::ZERO, |then| reading.since(then)),
         };
         troubles.extend(books.room.alarms());
         status.trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
