@@ -113,6 +113,7 @@ fn exit(error: &DaemonError) -> Exit {
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)
         | DaemonError::Account(_)
+        | DaemonError::Anchors(_)
         | DaemonError::CacheRules(_)
         | DaemonError::Engines(_)
         | DaemonError::Resolvers(_)

@@ -1,6 +1,9 @@
 //! `[dns]`: the school's resolver.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -37,6 +40,20 @@ pub struct Dns {
     pub stale: Period,
     /// Questions a second that a device may ask.
     pub per_device: u32,
+    /// What is done with signatures of answers.
+    pub dnssec: Dnssec,
+    /// A file of the keys that are trusted in the place of the root's.
+    pub trust_anchors: Option<PathBuf>,
+}
+
+/// What is done with signatures of answers (DNSSEC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dnssec {
+    /// They go to who wants them; the resolvers that are asked are believed.
+    Pass,
+    /// The box checks them: what is not what its zone signed is not told.
+    Validate,
 }
 
 /// What is said of a name that a device may not be told.
@@ -84,6 +101,8 @@ impl Default for Dns {
             ttl_ceiling: Period::seconds(24 * 3600),
             stale: Period::seconds(3 * 24 * 3600),
             per_device: 200,
+            dnssec: Dnssec::Pass,
+            trust_anchors: None,
         }
     }
 }

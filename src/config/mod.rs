@@ -29,7 +29,7 @@ use toml::de::DeTable;
 use self::place::Places;
 pub use self::{
     access::{Access, Attributes, Cas, Oidc, PersonalList, SignIn},
-    dns::{Dns, Refusal},
+    dns::{Dns, Dnssec, Refusal},
     filter::Filter,
     gateway::{CaptiveProbes, Gateway, HttpCache, Upstream},
     https::{Acme, Https},

@@ -4,6 +4,7 @@ use crate::{
     access::AccessError,
     catalogue::CatalogueError,
     control::socket::SocketError,
+    dns::AnchorsError,
     filter::safe_search::BadEngines,
     gateway::{NoAccount, cache::updates::BadRules},
     journal::{BookError, SealError},
@@ -45,6 +46,9 @@ pub enum DaemonError {
     /// The engines that search safely.
     #[error("gateway.search_engines is of no use: {0}")]
     Engines(#[from] BadEngines),
+    /// The keys by which signatures of names are checked.
+    #[error(transparent)]
+    Anchors(#[from] AnchorsError),
     /// TLS toward the resolvers that are asked.
     #[error("dns.resolvers cannot be asked under TLS: {0}")]
     Resolvers(#[from] ClientError),

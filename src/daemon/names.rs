@@ -11,7 +11,7 @@ use super::{
     refused_names::{Refusal, RefusedNames},
 };
 use crate::{
-    config::{Config, Dns, Site},
+    config::{Config, Dns, Dnssec, Site},
     dns::{self, Denial, Judge, Ruling},
     filter::target::{HTTPS_PORT, Target},
     gateway,
@@ -38,12 +38,15 @@ pub(super) fn open(
     // What devices may reach through the gateway, it must be able to find.
     let reached = config.gateway.allow_private.iter().map(|network| Site::Network(*network));
     let private = own.private.iter().cloned().chain(reached).collect();
+    let validates = own.dnssec == Dnssec::Validate;
+    let anchors = validates.then(|| dns::anchors(own.trust_anchors.as_deref())).transpose()?;
     Ok(dns::Resolver::new(dns::Parts {
         config: Dns { private, ..own.clone() },
         name: config.https.name.clone(),
         judge,
         tls: tls.map(Arc::new),
         link,
+        anchors,
     }))
 }
 

@@ -142,6 +142,17 @@ impl Answer {
         }
     }
 
+    /// Leaves out what only those want who check signatures, but for what was asked for.
+    pub fn strip_proofs(&mut self, asked: RecordType) {
+        use RecordType::{NSEC, NSEC3, RRSIG};
+        let is_wanted = |one: &Record| {
+            let kind = one.record_type();
+            kind == asked || !matches!(kind, RRSIG | NSEC | NSEC3)
+        };
+        self.answers.retain(is_wanted);
+        self.authority.retain(is_wanted);
+    }
+
     /// Are there names in it that have to be judged too, or services to be looked through?
     pub fn leads_on(&self) -> bool {
         use RecordType::{CNAME, DNAME, HTTPS, SVCB};

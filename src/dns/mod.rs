@@ -19,6 +19,7 @@ mod svcb;
 #[cfg(test)]
 mod testing;
 mod upstream;
+mod validate;
 pub mod wire;
 
 use std::{
@@ -46,12 +47,14 @@ use self::{
     signs::Signs,
     special::Special,
     upstream::{Unanswered, Upstreams, Wanted},
+    validate::{Validator, Verdict},
     wire::address,
 };
 pub use self::{
     judge::{Denial, Judge, Ruling},
     resolve::{Asked, Reply},
     serve::Sockets,
+    validate::{Anchors, AnchorsError, anchors},
 };
 use crate::{config, net::link::Link};
 
@@ -74,6 +77,8 @@ struct Shared {
     bounds: Bounds,
     upstreams: Upstreams,
     signs: Signs,
+    /// Where signatures are checked.
+    validator: Option<Validator>,
     cache: Mutex<Cache>,
     flights: Flights,
     rates: Rates,
@@ -95,16 +100,19 @@ pub struct Parts {
     /// The link to the Internet: what resolvers answer says something of it, and while it is down
     /// nobody waits for them.
     pub link: Link,
+    /// The keys that are trusted, where signatures are checked.
+    pub anchors: Option<Anchors>,
 }
 
 impl Resolver {
     /// Wires it; nothing listens yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, name, judge, tls, link } = parts;
+        let Parts { config, name, judge, tls, link, anchors } = parts;
         let seconds =
             |period: config::Period| u32::try_from(period.0.as_secs()).unwrap_or(u32::MAX);
         let most_bytes = usize::try_from(config.memory.0).unwrap_or(usize::MAX);
-        let shared = Shared {
+        let shared = Arc::new_cyclic(|own| Shared {
+            validator: anchors.map(|anchors| Validator::new(own.clone(), anchors)),
             judge,
             own: Own::new(config.zone.as_deref(), name.as_deref(), &config.addresses),
             special: Special::default(),
@@ -120,8 +128,8 @@ impl Resolver {
             rates: Rates::new(config.per_device),
             tracker: TaskTracker::new(),
             config,
-        };
-        Self { shared: Arc::new(shared) }
+        });
+        Self { shared }
     }
 
     /// The answer to a device's question, as the policy has it.
@@ -189,15 +197,7 @@ impl Resolver {
 impl Shared {
     /// Asks the resolvers and keeps what they say.
     async fn asked(&self, key: &Key, wanted: &Wanted) -> Outcome {
-        let message = self.signs.heard(self.upstreams.ask(wanted)).await;
-        let answer = message.and_then(|message| {
-            let read = Answer::read(message, &wanted.question, self.bounds);
-            read.map_err(|why| match why {
-                answer::NoAnswer::Code(code) => Unanswered::Code(code),
-                answer::NoAnswer::Loop => Unanswered::Code(ResponseCode::ServFail),
-            })
-        });
-        let answer = match answer {
+        let answer = match self.found_out(wanted).await {
             Ok(answer) => self.private.checked(answer, &wanted.question),
             Err(why) => {
                 self.cache().not_renewed(key);
@@ -211,6 +211,37 @@ impl Shared {
         let kept = Kept { message, is_plain: !answer.leads_on() };
         self.cache().keep(key.clone(), kept.clone(), answer.ttl, Instant::now());
         Ok((kept, answer.ttl))
+    }
+
+    /// What the resolvers say, if it may be believed.
+    async fn found_out(&self, wanted: &Wanted) -> Result<Answer, Unanswered> {
+        let Some(validator) = &self.validator else { return self.said(wanted).await };
+        // RFC 6840 §5.9: what others made of the signatures does not matter.
+        let signed = Wanted { signatures: true, no_checking: true, ..wanted.clone() };
+        let mut answer = self.said(&signed).await?;
+        answer.authentic = false;
+        if !wanted.no_checking && !self.private.is_own(&wanted.question.name) {
+            match validator.verdict(&answer, &wanted.question).await {
+                Verdict::Secure(seconds) => {
+                    answer.authentic = true;
+                    answer.hold_for(answer.ttl.min(seconds.max(1)));
+                }
+                Verdict::Insecure => {}
+                Verdict::Bogus => return Err(Unanswered::Bogus),
+            }
+        }
+        if !wanted.signatures {
+            answer.strip_proofs(wanted.question.query_type);
+        }
+        Ok(answer)
+    }
+
+    async fn said(&self, wanted: &Wanted) -> Result<Answer, Unanswered> {
+        let message = self.signs.heard(self.upstreams.ask(wanted)).await?;
+        Answer::read(message, &wanted.question, self.bounds).map_err(|why| match why {
+            answer::NoAnswer::Code(code) => Unanswered::Code(code),
+            answer::NoAnswer::Loop => Unanswered::Code(ResponseCode::ServFail),
+        })
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -247,6 +278,8 @@ impl Resolver {
         let asked = self.shared.signs.within(patience, asking).await;
         match (asked, old) {
             (Some(Ok((kept, ttl))), _) => Ok((kept, ttl, false)),
+            // Nothing old in the place of what is forged.
+            (Some(Err(Unanswered::Bogus)), _) => Err(Unanswered::Bogus),
             // It goes on being asked behind the back of who is told the old answer.
             (_, Some(old)) => Ok((old, resolve::STALE_SECONDS, true)),
             (Some(Err(why)), None) => Err(why),

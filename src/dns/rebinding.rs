@@ -47,10 +47,18 @@ impl Private {
     }
 
     fn may_be_private(&self, name: &Name) -> bool {
-        let text = name.to_lowercase().to_ascii();
-        let text = text.trim_end_matches('.');
-        text == WINDOWS_PROBE || self.sites.iter().any(|site| site.has_name(text))
+        text_of(name) == WINDOWS_PROBE || self.is_own(name)
     }
+
+    /// Is this a name of the school's own, of which the world's zones know nothing?
+    pub fn is_own(&self, name: &Name) -> bool {
+        let text = text_of(name);
+        self.sites.iter().any(|site| site.has_name(&text))
+    }
+}
+
+fn text_of(name: &Name) -> String {
+    name.to_lowercase().to_ascii().trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

@@ -152,6 +152,7 @@ async fn safely(own: &Resolver, asked: &Asked<'_>, safe: &Host) -> Reply {
 fn unanswered(why: Unanswered) -> Reply {
     let reason = match why {
         Unanswered::Code(_) => None,
+        Unanswered::Bogus => Some(Ede::new(Ede::BOGUS, "")),
         other => Some(Ede::new(Ede::NETWORK, &other.to_string())),
     };
     Reply::code(ResponseCode::ServFail, reason)

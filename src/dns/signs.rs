@@ -96,7 +96,7 @@ impl Signs {
 fn sign<T>(outcome: &Result<T, Unanswered>, beyond: bool) -> Option<Sign> {
     match outcome {
         // Somebody answered, if only that there is no answer.
-        Ok(_) | Err(Unanswered::Code(_)) => beyond.then_some(Sign::Reached),
+        Ok(_) | Err(Unanswered::Code(_) | Unanswered::Bogus) => beyond.then_some(Sign::Reached),
         Err(Unanswered::Silent) if beyond => Some(Sign::missed(PLACE)),
         Err(Unanswered::Silent) => Some(Sign::Slow),
         // Nothing was sent.

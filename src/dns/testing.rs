@@ -162,7 +162,7 @@ pub fn behind(link: Link, peers: &[SocketAddr], judge: Judge) -> Resolver {
     let place = |address: &SocketAddr| config::Nameserver { address: *address, name: None };
     let resolvers = peers.iter().map(place).collect();
     let config = config::Dns { resolvers, ..config::Dns::default() };
-    Resolver::new(Parts { config, name: None, judge, tls: None, link })
+    Resolver::new(Parts { config, name: None, judge, tls: None, link, anchors: None })
 }
 
 /// What a device is told.

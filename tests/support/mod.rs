@@ -12,6 +12,7 @@ pub mod netns;
 pub mod origin;
 pub mod samples;
 pub mod school_box;
+pub mod signed;
 pub mod source;
 pub mod tls;
 pub mod wire;

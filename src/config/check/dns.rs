@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Found, MAX_LISTENERS};
-use crate::config::{ByteSize, Config, Period, Site, report::Severity::Error};
+use crate::config::{
+    ByteSize, Config, Dnssec, Period, Site,
+    report::Severity::{Error, Warning},
+};
 
 const MAX_RESOLVERS: usize = 16;
 const MAX_LISTED: usize = 1000;
@@ -67,6 +70,10 @@ pub(super) fn check_dns(config: &Config, found: &mut Found<'_>) {
             let says = format!("{period} is too short or too long");
             found(&format!("dns.{name}"), Error, says, expected);
         }
+    }
+    if dns.trust_anchors.is_some() && dns.dnssec == Dnssec::Pass {
+        let says = "nobody looks at keys while signatures are only passed on".into();
+        found("dns.trust_anchors", Warning, says, "with dns.dnssec = \"validate\"");
     }
     if dns.ttl_floor > dns.ttl_ceiling {
         let says = format!("{} is longer than the ceiling", dns.ttl_floor);

@@ -105,6 +105,7 @@ fn a_device_that_asks_too_much_is_sent_to_tcp_or_not_answered() {
         judge: Judge::lenient(),
         tls: None,
         link: Link::default(),
+        anchors: None,
     });
     let sent = bytes(&asked("preau", RecordType::A, None));
     let answers: Vec<_> = (0..100).filter_map(|_| said(&own, "10.1.2.3", &sent)).collect();

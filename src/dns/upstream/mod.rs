@@ -50,6 +50,9 @@ pub enum Unanswered {
     /// None answered this question.
     #[error("no resolver answered")]
     Silent,
+    /// What came is not what its zone signed.
+    #[error("the answer's signatures are not right")]
+    Bogus,
     /// The last answer was that there is none.
     #[error("the resolvers answer: {0}")]
     Code(ResponseCode),

@@ -114,6 +114,12 @@ pub fn signed_type(record: &Record) -> Option<RecordType> {
     Some(u16::from_be_bytes(*kind).into())
 }
 
+/// Labels of the name that was signed, without a wildcard's (RFC 4034 §3.1.3), of a signature.
+pub fn signed_labels(record: &Record) -> Option<u8> {
+    signed_type(record)?;
+    raw(record)?.get(3).copied()
+}
+
 /// The zone that signs, of a signature (RFC 4034 §3.1.7: uncompressed, after 18 bytes).
 pub fn signer(record: &Record) -> Option<Name> {
     signed_type(record)?;

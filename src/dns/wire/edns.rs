@@ -33,6 +33,8 @@ pub struct Ede {
 impl Ede {
     /// The answer is older than its time, because none newer could be had.
     pub const STALE: u16 = 3;
+    /// Its signatures are not right.
+    pub const BOGUS: u16 = 6;
     /// The operator's policy does not let this through.
     pub const BLOCKED: u16 = 15;
     /// Let through is only what was asked for.

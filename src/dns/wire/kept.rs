@@ -55,6 +55,11 @@ impl Encoded {
         super::read(self.parts().0)
     }
 
+    /// Its bytes.
+    pub fn message(&self) -> &[u8] {
+        self.parts().0
+    }
+
     /// Bytes that it takes.
     pub fn len(&self) -> usize {
         self.bytes.len()

@@ -20,7 +20,9 @@ use hickory_proto::{
 };
 
 pub use self::{
-    data::{address, data_of, next_name, service, service_data, signed_type, signer},
+    data::{
+        address, data_of, next_name, service, service_data, signed_labels, signed_type, signer,
+    },
     edns::{Ede, cookie, edns, reason, wants_signatures},
     kept::Encoded,
     name::{host, key, name},
