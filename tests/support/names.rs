@@ -35,6 +35,15 @@ impl Names {
                 break (tcp, udp);
             }
         };
+        Self::on(tcp, udp, zone)
+    }
+
+    /// The same at this address, of the host of the calling thread.
+    pub fn at(address: SocketAddr, zone: Zone) -> Self {
+        Self::on(TcpListener::bind(address).unwrap(), UdpSocket::bind(address).unwrap(), zone)
+    }
+
+    fn on(tcp: TcpListener, udp: UdpSocket, zone: Zone) -> Self {
         let own = Self { address: tcp.local_addr().unwrap(), zone, heard: Arc::default() };
         let by_udp = own.clone();
         thread::spawn(move || {

@@ -54,15 +54,31 @@ impl Host {
 
     /// What it reads in `/etc/hosts`: lines of `address name`.
     pub fn knows(&self, names: &str) {
+        self.finds(names, "nameserver 127.0.0.1\n");
+    }
+
+    /// The resolver that it asks, and the zone in which a name alone is looked for, as DHCP tells it.
+    pub fn asks(&self, resolver: &str, zone: &str) {
+        self.finds("", &format!("nameserver {resolver}\nsearch {zone}\n"));
+    }
+
+    fn finds(&self, names: &str, resolving: &str) {
         let folder = format!("/etc/netns/{}", self.name);
         fs::create_dir_all(&folder).unwrap();
         fs::write(format!("{folder}/hosts"), format!("127.0.0.1 localhost\n{names}")).unwrap();
-        fs::write(format!("{folder}/resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
+        fs::write(format!("{folder}/resolv.conf"), resolving).unwrap();
     }
 
     /// A command of ip(8) there.
     pub fn ip(&self, words: &[&str]) {
         ip(&[&["-netns", &self.name], words].concat());
+    }
+
+    /// A command that runs there, to its end.
+    pub fn run(&self, program: &str, words: &[&str]) {
+        let output = self.command(program).args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {}: {said}", words.join(" "));
     }
 
     /// A command that would run there.
