@@ -98,6 +98,8 @@ async fn a_school_day_from_the_ent_to_a_kitchen_table_without_network() {
     pupil.await_words(TITLE).await;
     pupil.picture("journey-at-home.png").await;
     pupil.press("#kept a[href^='/lire/']").await;
+    // `open_at` goes on from where the browser is: a press returns before the page has changed.
+    pupil.await_at("/lire/").await;
     pupil.open_at(1).await;
     pupil.open_at(2).await;
 
