@@ -98,6 +98,27 @@ fn on_a_full_disk_what_comes_waits_and_what_is_there_stays() {
 }
 
 #[test]
+fn on_a_full_disk_what_is_due_goes_all_the_same_and_leaves_its_mark() {
+    let Some(disk) = SmallDisk::mount(4) else { return };
+    let at = Some(disk.path().join("journal"));
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::start_in(folder, at, NOON, (YEAR, HALF_A_YEAR), 1 << 30);
+    let mut next = 0;
+    let noted = machine.now();
+    for _ in 0..5 {
+        note(&machine, &mut next, 20, HOUR);
+    }
+    disk.fill();
+    machine.pass_until(noted + YEAR - MINUTE);
+    assert_eq!(machine.kept().len(), 100);
+    machine.pass(5 * HOUR);
+    assert_eq!(machine.kept().len(), 0, "and the chain holds");
+    // What it took is the journal's again.
+    note(&machine, &mut next, 1, MINUTE);
+    assert_eq!(machine.kept(), [100].into(), "{:?}", machine.journal.status());
+}
+
+#[test]
 fn a_disk_that_stays_full_costs_what_memory_cannot_hold_and_that_is_counted() {
     let Some(disk) = SmallDisk::mount(4) else { return };
     let at = Some(disk.path().join("journal"));

@@ -19,6 +19,7 @@ use super::{
     chain::{Form, Head, Header, Link, Ratchet, link, piece, read_stub},
     folder::{self, DRAFT, GENESIS, HEAD, PURGED},
     place::{Place, last_piece},
+    purge,
     record::Row,
     seal::{Recipient, SealError},
 };
@@ -104,6 +105,9 @@ impl<R: Row + Clone> Book<R> {
     /// is, and another begun: what matters most is that the account goes on.
     pub fn open(log: &Path, settings: Settings, now: Timestamp) -> Result<Self, BookError> {
         durable::make_folder(log)?;
+        if let Err(error) = purge::keep_spare(log) {
+            tracing::warn!(%error, "no room is kept for a purge on a full disk");
+        }
         let eras = folder::eras(log).map_err(StoreError::io("list", log))?;
         if let Some(last) = eras.last() {
             if !last.join(GENESIS).exists() {

@@ -19,6 +19,11 @@ use super::{
 };
 use crate::store::{StoreError, durable};
 
+/// Room kept in a log's folder.
+const SPARE: &str = "spare";
+/// Two blocks of most file systems.
+const SPARE_BYTES: usize = 8192;
+
 /// A file that goes, and its stub, if there is a whole piece in it.
 struct Going {
     path: PathBuf,
@@ -49,15 +54,33 @@ pub fn purge(log: &Path, term: SignedDuration, now: Timestamp) -> Result<usize, 
             }
         }
     }
+    if due.is_empty() {
+        return Ok(0);
+    }
     for era in &eras {
         let mut of_era = due.iter().filter(|one| one.path.starts_with(era));
         if let Some(stub) = of_era.clone().rev().find_map(|one| one.stub.as_ref()) {
-            leave(era, stub)?;
+            let left = leave(era, stub);
+            if left.is_err() {
+                // A disk that is full has room for this, kept for it.
+                durable::remove(&log.join(SPARE))?;
+                leave(era, stub)?;
+            }
         }
         of_era.try_for_each(|one| durable::remove(&one.path))?;
         durable::sync_folder(era)?;
     }
+    keep_spare(log)?;
     Ok(due.len())
+}
+
+/// Keeps the room that a purge needs where there is no other.
+pub(super) fn keep_spare(log: &Path) -> Result<(), StoreError> {
+    let path = log.join(SPARE);
+    if path.exists() {
+        return Ok(());
+    }
+    durable::replace(&path, &log.join(DRAFT), &[0; SPARE_BYTES])
 }
 
 /// Leaves the stub of the last file that goes; unless that of a later one is there, from a purge that
