@@ -224,3 +224,34 @@ fn a_share_of_an_unknown_link_is_a_warning_and_a_rate_or_a_known_link_is_not() {
     assert_eq!(warned(&format!("{profile} \"10 MB/s\"")), [""; 0]);
     assert_eq!(warned(&format!("[gateway]\ndownlink = \"1 GB/s\"\n{profile} \"10 %\"")), [""; 0]);
 }
+
+#[test]
+fn a_controller_that_cannot_be_asked_is_refused_at_its_key() {
+    let lines = |more: &str| format!("[[health.controllers]]\nname = \"a\"\naddress = {more}\n");
+    let asked = "\"10.1.0.5:161\"\ncommunity_file = \"/c\"";
+    let good = format!("{SCHOOL}{}{NO_SIGN_IN}", lines(asked));
+    assert_eq!(Config::parse("preau.toml", &good).unwrap().1.findings, []);
+    for (more, line, key, expected) in [
+        (lines("\"10.1.0.5\"\n"), 6, "health.controllers[0].address", "10.1.0.5:161"),
+        (lines("\"10.1.0.5:161\""), 6, "health.controllers[0].address", "community_file"),
+        (
+            lines(&format!("{asked}\ninterval = \"5s\"")),
+            8,
+            "health.controllers[0].interval",
+            "10s to 1h",
+        ),
+        (
+            lines(&format!("{asked}\nplaces = \"x.csv\"")),
+            8,
+            "health.controllers[0].places",
+            "from the root",
+        ),
+        (lines(asked).repeat(2), 9, "health.controllers[1].name", "of its own"),
+    ] {
+        let findings = refused(&more);
+        let [found] = &findings[..] else { panic!("{more}: {findings:?}") };
+        assert_eq!((found.line, found.key.as_str()), (line, key), "{more}");
+        let said = format!("{} {}", found.message, found.expected);
+        assert!(said.contains(expected), "{said}");
+    }
+}

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     exit::{Exit, fail},
-    filtering,
+    filtering, health,
     show::Show,
     tables,
 };
@@ -19,8 +19,10 @@ use super::{
 pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
     let mut show = Show::new(json);
     let mut holdings: Vec<HoldingLine> = Vec::new();
+    let mut points = Vec::new();
     let outcome = client::ask(socket, command, &mut |event| match event {
         Event::Holdings(part) => holdings.extend(part),
+        Event::AccessPoints(part) => points.extend(part),
         event => show.event(&event),
     });
     if let Ok(Outcome::Sync(report)) = &outcome {
@@ -29,6 +31,7 @@ pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
     }
     show.end();
     match outcome {
+        Ok(Outcome::Wifi(controllers)) => health::tell(&controllers, &points, json),
         Ok(outcome) if json => {
             println!("{}", as_json(&outcome, &holdings));
             exit(&outcome)
@@ -63,6 +66,7 @@ fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
         Outcome::Holdings { count } => json!({"count": count, "holdings": holdings}),
         Outcome::Filter(answer) => json!(answer),
         Outcome::Journal(status) => json!({"journal": status}),
+        Outcome::Wifi(controllers) => json!({"controllers": controllers}),
         Outcome::Reload(report) => json!(report),
     }
 }
@@ -81,6 +85,8 @@ fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
         Outcome::Holdings { .. } => tables::holdings(holdings),
         Outcome::Filter(answer) => filtering::tell(answer),
         Outcome::Journal(status) => tables::journal(status.as_ref()),
+        // Told with its access points.
+        Outcome::Wifi(_) => {}
         Outcome::Reload(report) => tables::reload(report),
     }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod exit;
 mod filter;
 mod filtering;
+mod health;
 mod run;
 mod show;
 mod tables;
@@ -24,8 +25,8 @@ use self::exit::fail;
 
 /// The box that lends a school its digital manuals, with or without the Internet.
 ///
-/// `preau run` is the daemon. `check-config`, `demo` and a part of `filter` need none; every other
-/// command talks to it over its control socket.
+/// `preau run` is the daemon. `check-config`, `demo`, `health poll` and a part of `filter` need none;
+/// every other command talks to it over its control socket.
 #[derive(Debug, Parser)]
 #[command(
     name = "preau",
@@ -115,6 +116,9 @@ enum Command {
     /// Look after the account of connections; `preau-region journal open` reads it, elsewhere.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// How the school's Wi-Fi is: controllers, access points, radios.
+    #[command(subcommand)]
+    Health(health::HealthCommand),
     /// Have the daemon read its settings again; a bad file leaves the old ones in force.
     Reload,
 }
@@ -181,6 +185,10 @@ pub fn carry_out(arguments: Arguments) -> Exit {
         }
         Command::Filter(command) => return filter::carry_out(command, &common),
         Command::Demo(arguments) => return demo::show(arguments),
+        Command::Health(health::HealthCommand::Poll { name }) => {
+            return health::poll(name.as_deref(), &common);
+        }
+        Command::Health(health::HealthCommand::Wifi) => Words::Wifi,
         Command::Status => Words::Status,
         Command::Sync { no_wait, now } => Words::Sync { wait: !no_wait, ignore_window: now },
         Command::Import { folder } => match std::path::absolute(&folder) {

@@ -22,9 +22,9 @@ use super::exit::{Exit, fail};
 const MAX_BLOCKING_THREADS: usize = 16;
 /// What still blocks on the disk after the drain is left after this long.
 const LAST_WAIT: Duration = Duration::from_secs(1);
-/// Unless `PREAU_LOG` says otherwise. The libraries of DNS warn of each message that is broken: who
-/// sends them would write the log.
-const WHAT_IS_LOGGED: &str = "info,hickory_proto=off,hickory_net=off";
+/// Unless `PREAU_LOG` says otherwise. The libraries of DNS and SNMP warn of each message that is broken:
+/// who sends them would write the log.
+const WHAT_IS_LOGGED: &str = "info,hickory_proto=off,hickory_net=off,async_snmp=off";
 
 /// Runs until a signal ends it.
 pub fn run(file: &Path) -> Exit {
@@ -118,6 +118,7 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::Engines(_)
         | DaemonError::Resolvers(_)
         | DaemonError::RegionKey(_)
+        | DaemonError::Wifi(_)
         | DaemonError::Certificate(_)
         | DaemonError::Acme(_)
         | DaemonError::NoHttpsSocket

@@ -2,6 +2,7 @@
 
 mod dns;
 mod gateway;
+mod health;
 mod journal;
 
 use std::{collections::HashSet, path::Path, time::Duration};
@@ -54,6 +55,7 @@ pub(super) fn expectation(key: &str) -> &'static str {
             "a host and a port, such as \"proxy.example.org:3128\""
         }
         "allow_private" | "shared_addresses" => "a network, such as \"10.0.0.0/8\" or \"fd00::/8\"",
+        "address" => "a host and a port, such as \"10.1.0.5:161\"",
         "url" => "an address, such as \"https://gar.example.org/\"",
         _ => "",
     }
@@ -75,6 +77,7 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     dns::check_dns(config, &mut found);
     journal::check_journal(config, &mut found);
     gateway::check_gateway(config, &mut found);
+    health::check_health(config, &mut found);
     check_control(config, &mut found);
     faults.extend(filter::check(&config.filter));
     faults.extend(shares_of_nothing(config));

@@ -7,6 +7,7 @@ mod check;
 mod dns;
 pub mod filter;
 mod gateway;
+mod health;
 mod https;
 mod journal;
 mod link;
@@ -32,6 +33,7 @@ pub use self::{
     dns::{Dns, Dnssec, Refusal},
     filter::Filter,
     gateway::{CaptiveProbes, Gateway, HttpCache, Upstream},
+    health::{AuthProtocol, Controller, ControllerKind, Health, PrivacyProtocol, SnmpUser},
     https::{Acme, Https},
     journal::{Journal, RegionKey},
     link::Link,

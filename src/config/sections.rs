@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Access, ByteRate, ByteSize, Dns, Filter, Gateway, Https, Journal, Link, Period, TimeWindow, Uai,
+    Access, ByteRate, ByteSize, Dns, Filter, Gateway, Health, Https, Journal, Link, Period,
+    TimeWindow, Uai,
 };
 
 /// Everything `preau.toml` says, checked. Times are the school's local time.
@@ -55,6 +56,9 @@ pub struct Config {
     /// The school's way to the Internet.
     #[serde(default)]
     pub gateway: Gateway,
+    /// What is measured.
+    #[serde(default)]
+    pub health: Health,
     /// Who may command the daemon on this machine.
     #[serde(default)]
     pub control: Control,

@@ -9,6 +9,7 @@ use super::filtering::{FilterAnswer, FilterAsk};
 use crate::{
     access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
+    health::wifi::lines::{ApLine, ControllerLine},
     journal,
     mirror::{Failure, Finished, Progress, Transfer},
     net::link::State,
@@ -72,6 +73,8 @@ pub enum Command {
     },
     /// How the account of connections is.
     Journal,
+    /// How the Wi-Fi is: its controllers and their access points.
+    Wifi,
     /// Read the configuration again.
     Reload,
 }
@@ -109,6 +112,8 @@ pub enum Event {
     },
     /// A part of the list of holdings.
     Holdings(Vec<HoldingLine>),
+    /// A part of the list of access points.
+    AccessPoints(Vec<ApLine>),
 }
 
 /// What came of a command.
@@ -144,6 +149,8 @@ pub enum Outcome {
     Filter(FilterAnswer),
     /// Of `Journal`; nothing = none is kept.
     Journal(Option<journal::Status>),
+    /// Of `Wifi`: one a controller; none = none is configured.
+    Wifi(Vec<ControllerLine>),
     /// Of `Reload`.
     Reload(ReloadReport),
 }

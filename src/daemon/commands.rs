@@ -22,6 +22,8 @@ use crate::{
 
 /// Lines of holdings in one event.
 const HOLDINGS_AT_ONCE: usize = 100;
+/// Lines of access points in one event: some hundred bytes each.
+const ACCESS_POINTS_AT_ONCE: usize = 100;
 
 /// Carries out commands in a house.
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ impl Commands for Desk {
                 }
                 Ok(Outcome::Holdings { count: lines.len() })
             }
+            Command::Wifi => Ok(wifi(&house, &events).await),
             Command::Revoke { what } => {
                 blocking(move || {
                     let revoked = house.access.revoke(what, Timestamp::now());
@@ -78,6 +81,16 @@ impl Commands for Desk {
             Command::Reload => reload::reload(&house).await.map(Outcome::Reload),
         }
     }
+}
+
+/// Every access point, then the controllers.
+async fn wifi(house: &House, events: &Events) -> Outcome {
+    let Some(wifi) = &house.wifi else { return Outcome::Wifi(Vec::new()) };
+    let (controllers, points) = wifi.lines();
+    for part in points.chunks(ACCESS_POINTS_AT_ONCE) {
+        events.send(Event::AccessPoints(part.to_vec())).await;
+    }
+    Outcome::Wifi(controllers)
 }
 
 impl Desk {

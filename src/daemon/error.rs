@@ -7,6 +7,7 @@ use crate::{
     dns::AnchorsError,
     filter::safe_search::BadEngines,
     gateway::{NoAccount, cache::updates::BadRules},
+    health::wifi::WifiError,
     journal::{BookError, SealError},
     library::LibraryError,
     mirror::MirrorError,
@@ -52,6 +53,9 @@ pub enum DaemonError {
     /// TLS toward the resolvers that are asked.
     #[error("dns.resolvers cannot be asked under TLS: {0}")]
     Resolvers(#[from] ClientError),
+    /// The Wi-Fi's controllers.
+    #[error(transparent)]
+    Wifi(#[from] WifiError),
     /// The account of connections.
     #[error("the journal does not open: {0}")]
     Journal(#[from] BookError),

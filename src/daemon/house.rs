@@ -20,6 +20,7 @@ use crate::{
         self, Gateway, Home,
         cache::{self, Bounds, Cache, updates::Rules},
     },
+    health::wifi::Wifi,
     journal::Journal,
     library::Library,
     mirror::{Clients, Mirror},
@@ -51,6 +52,8 @@ pub(super) struct House {
     pub(super) names: dns::Resolver,
     pub(super) gateway: Gateway,
     pub(super) link: Link,
+    /// The school's Wi-Fi, if it has a controller.
+    pub(super) wifi: Option<Wifi>,
     /// Its name and certificate, if it has a name.
     pub(super) secure: Option<Secure>,
     pub(super) started_at: Timestamp,
@@ -102,6 +105,7 @@ impl House {
         };
         let names =
             names::open(&config, names::judge(judging.clone(), journal.clone()), link.clone())?;
+        let wifi = Wifi::open(&config.health, store.clone())?;
         let parts = gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),
@@ -127,6 +131,7 @@ impl House {
             names,
             gateway,
             link,
+            wifi,
             secure,
             started_at: Timestamp::now(),
             file,

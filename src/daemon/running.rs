@@ -181,6 +181,12 @@ impl Tasks {
             let filter = filter.clone();
             async move { filter.run(token).await }
         });
+        if let Some(wifi) = house.wifi.clone() {
+            self.supervised("wifi", move |token| {
+                let wifi = wifi.clone();
+                async move { wifi.run(token).await }
+            });
+        }
         let link = house.link.clone();
         self.supervised("link", move |token| {
             let link = link.clone();

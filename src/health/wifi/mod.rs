@@ -1,0 +1,27 @@
+//! The school's Wi-Fi, as its controllers tell it by SNMP: Aruba (WLSX), Aruba Instant (AI-AP) and Cisco
+//! (AIRESPACE, AireOS and 9800).
+//!
+//! `tables` is what is asked for, as data; `walk` reads columns; `decode`, pure, makes a `Survey` of
+//! them; `poll` is one look; `roster`, pure, remembers
+//! from one to the next; `watch` is the task. Only `client` and `credentials` know the library that speaks the protocol.
+
+pub mod agent;
+pub mod client;
+mod credentials;
+pub mod decode;
+pub mod lines;
+pub mod places;
+mod poll;
+pub mod roster;
+mod survey;
+pub mod tables;
+pub mod walk;
+mod watch;
+
+pub use self::{
+    credentials::{Credentials, NoCredentials},
+    poll::{Asked, PollError, poll},
+    roster::Standing,
+    survey::{AccessPoint, ApState, Band, Kind, Mac, NoMac, Radio, Ssid, Survey, Totals},
+    watch::{Target, Wifi, WifiError},
+};
