@@ -50,6 +50,14 @@ pub fn status(status: &Status) {
         room.count,
         HumanBytes(room.free)
     );
+    if let Some(cache) = &status.cache {
+        println!(
+            "  cache     {} on disk, {} in memory, of {} addresses",
+            HumanBytes(cache.disk_bytes),
+            HumanBytes(cache.memory_bytes),
+            cache.disk_count + cache.memory_count
+        );
+    }
     println!("  work      {} tasks under way", status.tasks);
     moving(&status.moving);
     if !status.waiting_for_restart.is_empty() {

@@ -9,6 +9,7 @@ use super::filtering::{FilterAnswer, FilterAsk};
 use crate::{
     access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
+    gateway::cache,
     health::wifi::lines::{ApLine, ControllerLine},
     journal,
     mirror::{Failure, Finished, Progress, Transfer},
@@ -230,6 +231,9 @@ pub struct Status {
     /// asks anything comes back to the number it started with.
     #[serde(default)]
     pub tasks: usize,
+    /// What the proxy keeps of the Internet; nothing where it keeps nothing.
+    #[serde(default)]
+    pub cache: Option<CacheLine>,
     /// Keys of the configuration that wait for a restart.
     pub waiting_for_restart: Vec<String>,
 }
@@ -254,6 +258,19 @@ pub struct LinkLine {
     pub since: Timestamp,
 }
 
+/// What the proxy's cache holds, in a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheLine {
+    /// Bytes in memory, heads included, about.
+    pub memory_bytes: u64,
+    /// Responses in memory.
+    pub memory_count: usize,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+    /// Responses on disk.
+    pub disk_count: usize,
+}
+
 /// A source, in a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceLine {
@@ -269,6 +286,13 @@ pub struct SourceLine {
     pub refused: usize,
     /// The first of them, each with its reason.
     pub examples: Vec<String>,
+}
+
+impl From<cache::Usage> for CacheLine {
+    fn from(usage: cache::Usage) -> Self {
+        let cache::Usage { memory_bytes, memory_count, disk_bytes, disk_count } = usage;
+        Self { memory_bytes, memory_count, disk_bytes, disk_count }
+    }
 }
 
 impl From<&SourceState> for SourceLine {

@@ -141,6 +141,7 @@ fn status(house: &House) -> Result<Box<Status>, Refusal> {
         moving,
         usage: house.store.usage().map_err(refused)?,
         tasks: Handle::current().metrics().num_alive_tasks(),
+        cache: house.gateway.cached().map(Into::into),
         waiting_for_restart: house.waiting.borrow().clone(),
     }))
 }

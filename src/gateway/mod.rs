@@ -38,7 +38,7 @@ mod upgrade;
 use std::{sync::Arc, time::Duration};
 
 use hyper::{Method, Request, Response, body::Incoming};
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -221,6 +221,11 @@ impl Gateway {
         }
     }
 
+    /// How much its cache holds, if it has one.
+    pub fn cached(&self) -> Option<cache::Usage> {
+        self.shared.cache.as_ref().map(Cache::usage)
+    }
+
     async fn tidy(&self, token: CancellationToken) {
         let mut ticks = tokio::time::interval(TIDY_EVERY);
         let mut link = self.shared.link.changes();
@@ -230,6 +235,7 @@ impl Gateway {
                 _ = ticks.tick() => {
                     self.shared.origins.pool.tidy();
                     self.shared.pipes.tidy();
+                    self.shared.recent.tidy(Timestamp::now());
                 }
                 Ok(()) = link.changed() => {
                     if *link.borrow_and_update() == State::Down {

@@ -74,6 +74,19 @@ impl Recent {
         })
     }
 
+    /// Forgets what is shown no longer.
+    pub fn tidy(&self, now: Timestamp) {
+        let old = |refusals: &VecDeque<Refused>| {
+            refusals.front().is_none_or(|newest| now.duration_since(newest.at) >= SHOWN)
+        };
+        self.with(|devices| {
+            // In the order of the last refusal of each.
+            while devices.peek_lru().is_some_and(|(_, refusals)| old(refusals)) {
+                devices.pop_lru();
+            }
+        });
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut LruCache<IpAddr, VecDeque<Refused>>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -115,6 +128,13 @@ mod tests {
         for n in 0..5000u32 {
             recent.add(IpAddr::from(n.to_be_bytes()), &asked("a:1"), &Denial::default(), now);
         }
-        assert!(recent.with(|devices| devices.len()) <= MAX_DEVICES.get());
+        let held = || recent.with(|devices| devices.len());
+        assert!(held() <= MAX_DEVICES.get());
+        let later = now + SignedDuration::from_mins(59);
+        recent.add(device, &asked("a:1"), &Denial::default(), later);
+        recent.tidy(now + SHOWN);
+        assert_eq!(held(), 1, "the hour of all others is over");
+        recent.tidy(later + SHOWN);
+        assert_eq!(held(), 0);
     }
 }

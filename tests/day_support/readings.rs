@@ -26,6 +26,8 @@ pub struct Reading {
     pub tasks: usize,
     /// Memory that is no file's (`RssAnon`), in KiB.
     pub memory: usize,
+    /// What the cache holds of that on purpose, as the box says, in KiB.
+    pub kept: usize,
 }
 
 /// How a box is read.
@@ -39,11 +41,12 @@ impl Gauge {
     /// What it holds now.
     pub fn read(&self) -> Reading {
         let socket = self.folder.join("control.sock");
-        let tasks = match client::ask(&socket, Command::Status, &mut drop) {
-            Ok(Outcome::Status(status)) => status.tasks,
+        let status = match client::ask(&socket, Command::Status, &mut drop) {
+            Ok(Outcome::Status(status)) => status,
             other => panic!("the box does not say how it is: {other:?}"),
         };
-        Reading { tasks, ..self.look() }
+        let kept = status.cache.map_or(0, |cache| cache.memory_bytes / 1024);
+        Reading { tasks: status.tasks, kept: usize::try_from(kept).unwrap(), ..self.look() }
     }
 
     /// The same but for its tasks. It is not asked: an answer takes a thread for the disk, which then
@@ -130,7 +133,13 @@ impl Reading {
             threads: self.threads.max(other.threads),
             tasks: self.tasks.max(other.tasks),
             memory: self.memory.max(other.memory),
+            kept: self.kept.max(other.kept),
         }
+    }
+
+    /// Memory beyond what the cache holds on purpose, in KiB.
+    pub fn unaccounted(self) -> usize {
+        self.memory.saturating_sub(self.kept)
     }
 
     /// What is more than it was; memory and the cache's files are looked at by themselves.
@@ -155,7 +164,7 @@ impl fmt::Display for Reading {
         write!(
             f,
             "{:>7} sockets {:>4} pipes {:>4} cache files {:>3} nameless {:>3} other {:>4} threads \
-             {:>6} tasks {:>7.1} MiB",
+             {:>6} tasks {:>7.1} MiB, {:.1} of it cached",
             self.sockets,
             self.pipes,
             self.cached,
@@ -163,7 +172,12 @@ impl fmt::Display for Reading {
             self.others,
             self.threads,
             self.tasks,
-            f64::from(u32::try_from(self.memory).unwrap_or(u32::MAX)) / 1024.0
+            mib(self.memory),
+            mib(self.kept)
         )
     }
+}
+
+fn mib(kib: usize) -> f64 {
+    f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
 }

@@ -181,8 +181,7 @@ async fn body(
     if range.is_empty() {
         return Ok(Body::Empty);
     }
-    let on_disk = entry.content.is_on_disk();
-    let file = if on_disk { Some(shared.open(entry.id).await?) } else { None };
+    let file = shared.file_of(entry).await?;
     match (entry.content.step(range.start, range.end), &file) {
         (Step::Bytes(bytes), _) if bytes.len() as u64 == range.end - range.start => {
             return Ok(Body::Bytes(bytes));

@@ -5,14 +5,15 @@
 //! body to be whole: they take what is here and wait for the next bytes.
 
 use std::{
+    fs::File,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{Carried, held::Held};
+use super::{held::Held, rest::Rest};
 
 /// Where the bytes are.
 #[derive(Debug)]
@@ -30,12 +31,14 @@ struct State {
     coming: Vec<Range<u64>>,
     total: Option<u64>,
     place: Place,
-    /// From an offset on, what could not be stored: for the first reader who gets there.
-    rest: Option<(u64, Rest)>,
+    /// What could not be stored: for the first reader who gets there.
+    rest: Option<Rest>,
+    /// How many read, or are about to.
+    readers: usize,
+    /// The file to which the bytes went while they were read: its name may be gone before those who
+    /// began in memory get to it.
+    spilled: Option<Arc<File>>,
 }
-
-/// Bytes that could not be stored, and where the others come from.
-pub type Rest = (Vec<Bytes>, Carried);
 
 /// The body of a stored response.
 #[derive(Debug)]
@@ -65,20 +68,34 @@ pub struct Filling {
     content: Arc<Content>,
     range: Range<u64>,
     at: u64,
+    /// Nobody waits for the rest, and it is not fetched.
+    left: bool,
+}
+
+/// Somebody who reads, or is about to: while there is one, what comes goes on coming.
+#[derive(Debug)]
+pub struct Joined {
+    content: Arc<Content>,
+    seen: watch::Receiver<()>,
+}
+
+impl State {
+    fn new(total: Option<u64>, held: Held, place: Place) -> Self {
+        Self { held, coming: Vec::new(), total, place, rest: None, readers: 0, spilled: None }
+    }
 }
 
 impl Content {
     /// An empty body, in memory or on disk.
     pub fn new(total: Option<u64>, on_disk: bool) -> Arc<Self> {
         let place = if on_disk { Place::Disk } else { Place::Memory(Vec::new()) };
-        let state = State { held: Held::default(), coming: Vec::new(), total, place, rest: None };
+        let state = State::new(total, Held::default(), place);
         Arc::new(Self { state: Mutex::new(state), changed: watch::Sender::new(()) })
     }
 
     /// A body that was found on disk.
     pub fn found(total: u64, held: Held) -> Arc<Self> {
-        let (coming, total) = (Vec::new(), Some(total));
-        let state = State { held, coming, total, place: Place::Disk, rest: None };
+        let state = State::new(Some(total), held, Place::Disk);
         Arc::new(Self { state: Mutex::new(state), changed: watch::Sender::new(()) })
     }
 
@@ -87,14 +104,10 @@ impl Content {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells of every change; whoever holds one counts as a reader.
-    pub fn watch(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
-    }
-
-    /// Does anybody wait for the bytes?
-    pub fn is_awaited(&self) -> bool {
-        self.changed.receiver_count() > 0
+    /// Counts as a reader until it is dropped, and is told of every change.
+    pub fn join(self: &Arc<Self>) -> Joined {
+        self.state().readers += 1;
+        Joined { content: self.clone(), seen: self.changed.subscribe() }
     }
 
     /// Length of the whole, once it is known.
@@ -104,8 +117,7 @@ impl Content {
 
     /// Is every byte here?
     pub fn is_whole(&self) -> bool {
-        let state = self.state();
-        state.total.is_some_and(|total| state.held.covers(0..total))
+        self.state().is_whole()
     }
 
     /// The first bytes of a range that are neither here nor on their way.
@@ -182,7 +194,7 @@ impl Content {
         }
         state.coming.push(range.clone());
         drop(state);
-        Some(Filling { content: self.clone(), at: range.start, range })
+        Some(Filling { content: self.clone(), at: range.start, range, left: false })
     }
 
     /// The pieces in memory, which go to a file: `None` when they are there already.
@@ -194,39 +206,49 @@ impl Content {
     }
 
     /// The pieces are in the file now.
-    pub fn moved_to_disk(&self) {
-        self.state().place = Place::Disk;
+    pub fn moved_to_disk(&self, file: Arc<File>) {
+        let mut state = self.state();
+        state.place = Place::Disk;
+        state.spilled = (state.readers > 0).then_some(file);
     }
 
-    /// Bytes from `at` on that could not be stored.
-    pub fn hand_over(&self, at: u64, runs: Vec<Bytes>, body: Carried) {
-        self.state().rest = Some((at, (runs, body)));
+    /// The file to which the bytes went while somebody read them who still does.
+    pub fn spilled(&self) -> Option<Arc<File>> {
+        self.state().spilled.clone()
+    }
+
+    /// Bytes that could not be stored.
+    pub fn hand_over(&self, rest: Rest) {
+        self.state().rest = Some(rest);
     }
 
     /// Takes what could not be stored, if it begins at `at` and nobody took it before.
     pub fn take_rest(&self, at: u64) -> Option<Rest> {
-        let mut state = self.state();
-        state.rest.take_if(|(start, _)| *start == at).map(|(_, rest)| rest)
-    }
-
-    /// A whole body in memory becomes one buffer of its very length: those it came in are larger.
-    fn settle(&self) {
-        let mut state = self.state();
-        let Place::Memory(pieces) = &state.place else { return };
-        let length = pieces.iter().map(|(_, piece)| piece.len()).sum();
-        let adjoining = pieces.windows(2).all(|p| p[0].0 + p[0].1.len() as u64 == p[1].0);
-        let Some(start) = pieces.first().map(|(start, _)| *start).filter(|_| adjoining) else {
-            return;
-        };
-        let mut whole = BytesMut::with_capacity(length);
-        for (_, piece) in pieces {
-            whole.extend_from_slice(piece);
-        }
-        state.place = Place::Memory(vec![(start, whole.freeze())]);
+        self.state().rest.take_if(|rest| rest.at() == at)
     }
 }
 
 impl State {
+    fn is_whole(&self) -> bool {
+        self.total.is_some_and(|total| self.held.covers(0..total))
+    }
+
+    /// What came in `came`, or the whole once it is here, becomes one buffer of its very length: those
+    /// it came in are larger, and shared with what else their connection brought.
+    fn settle(&mut self, came: Range<u64>) {
+        let range = if self.is_whole() { 0..u64::MAX } else { came };
+        let Place::Memory(pieces) = &mut self.place else { return };
+        let first = pieces.partition_point(|(start, _)| *start < range.start);
+        let last = pieces.partition_point(|(start, _)| *start < range.end);
+        let Some((start, _)) = pieces[first..last].first() else { return };
+        let (start, mut all) = (*start, Vec::new());
+        all.reserve_exact(pieces[first..last].iter().map(|(_, piece)| piece.len()).sum());
+        for (_, piece) in pieces.drain(first..last) {
+            all.extend_from_slice(&piece);
+        }
+        pieces.insert(first, (start, all.into()));
+    }
+
     /// The gap that begins at `at`; or, where there is none, the next place to look.
     fn gap_at(&self, at: u64, end: u64) -> Result<Range<u64>, u64> {
         if let Some(run) = self.held.run_end(at) {
@@ -249,10 +271,54 @@ fn piece_at(pieces: &[(u64, Bytes)], at: u64, end: u64) -> Option<Bytes> {
     Some(piece.slice(from..piece.len().min(from.saturating_add(most))))
 }
 
+impl Joined {
+    /// What is read.
+    pub fn content(&self) -> &Arc<Content> {
+        &self.content
+    }
+
+    /// From here on, a change is news.
+    pub fn mark_seen(&mut self) {
+        self.seen.mark_unchanged();
+    }
+
+    /// Waits for a change since [`Joined::mark_seen`].
+    pub async fn changed(&mut self) {
+        // It cannot be closed: the content is held.
+        let _ = self.seen.changed().await;
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        let mut state = self.content.state();
+        state.readers -= 1;
+        if state.readers == 0 {
+            state.spilled = None;
+        }
+    }
+}
+
 impl Filling {
+    /// Gives the rest up, unless somebody reads: in one step, so that whoever joins either finds the
+    /// bytes on their way, and they come, or sees that they are not. Was it given up?
+    pub fn leave(&mut self) -> bool {
+        let mut state = self.content.state();
+        if state.readers == 0 && !self.left {
+            state.coming.retain(|range| *range != self.range);
+            self.left = true;
+        }
+        self.left
+    }
+
     /// Where the next bytes go.
     pub fn at(&self) -> u64 {
         self.at
+    }
+
+    /// Where the last bytes end; `u64::MAX` where the length is not known.
+    pub fn end(&self) -> u64 {
+        self.range.end
     }
 
     /// Bytes that may still be added.
@@ -292,12 +358,14 @@ impl Filling {
 
     fn add(&mut self, length: u64, place: impl FnOnce(&mut Place)) -> bool {
         let mut state = self.content.state();
+        if !state.held.add(self.at..self.at + length) {
+            return false;
+        }
         place(&mut state.place);
-        let added = state.held.add(self.at..self.at + length);
         drop(state);
         self.at += length;
         self.content.changed.send_replace(());
-        added
+        true
     }
 
     /// The last byte has come: where the length was not known, it is now.
@@ -305,79 +373,22 @@ impl Filling {
         if self.range.end == u64::MAX {
             self.content.state().total = Some(self.at);
         }
-        if self.content.is_whole() {
-            self.content.settle();
-        }
     }
 }
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        self.content.state().coming.retain(|range| *range != self.range);
+        let mut state = self.content.state();
+        // What was left may be another's by now.
+        if !self.left {
+            state.coming.retain(|range| *range != self.range);
+        }
+        state.settle(self.range.start..self.at);
+        drop(state);
         self.content.changed.send_replace(());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn put(content: &Arc<Content>, range: Range<u64>, text: &'static str) {
-        let mut filling = content.begin(range).unwrap();
-        assert!(filling.put(Bytes::from_static(text.as_bytes())));
-        filling.finish();
-    }
-
-    #[test]
-    fn a_reader_sees_what_is_here_what_comes_and_what_is_missing() {
-        let content = Content::new(Some(10), false);
-        put(&content, 2..4, "cd");
-        let filling = content.begin(6..8).unwrap();
-        assert_eq!(content.step(0, 10), Step::Gap(0..2));
-        assert_eq!(content.step(3, 10), Step::Bytes(Bytes::from_static(b"d")));
-        assert_eq!(content.step(4, 10), Step::Gap(4..6));
-        assert_eq!(content.step(7, 10), Step::Coming);
-        assert_eq!(content.step(8, 9), Step::Gap(8..9));
-        assert_eq!(content.step(10, 99), Step::End);
-        assert_eq!(content.next_gap(6..8), None);
-        assert_eq!(content.next_gap(6..9), Some(8..9));
-        drop(filling);
-        assert_eq!(content.step(6, 10), Step::Gap(6..10));
-    }
-
-    #[test]
-    fn nobody_fetches_what_another_fetches() {
-        let content = Content::new(Some(10), false);
-        let first = content.begin(2..6).unwrap();
-        assert!(content.begin(5..8).is_none() && content.begin(0..3).is_none());
-        assert!(content.begin(6..8).is_some() && content.begin(0..2).is_some());
-        drop(first);
-        assert!(content.begin(5..8).is_some());
-    }
-
-    #[test]
-    fn a_body_of_unknown_length_has_one_once_it_ended_and_only_then() {
-        let content = Content::new(None, false);
-        let mut filling = content.begin(0..u64::MAX).unwrap();
-        assert!(filling.put(Bytes::from_static(b"abc")));
-        assert_eq!(content.step(3, u64::MAX), Step::Coming);
-        drop(filling);
-        assert!(matches!(content.step(3, u64::MAX), Step::Gap(_)), "cut is not ended");
-        let content = Content::new(None, false);
-        put(&content, 0..u64::MAX, "abc");
-        assert_eq!((content.total(), content.step(3, u64::MAX)), (Some(3), Step::End));
-        assert!(content.is_whole());
-    }
-
-    #[test]
-    fn the_gap_around_a_place_begins_where_the_bytes_before_it_end() {
-        let content = Content::new(Some(100), true);
-        let mut filling = content.begin(10..12).unwrap();
-        assert!(filling.written(2));
-        filling.finish();
-        assert_eq!(content.gap_around(20, 0..32), 12..32);
-        assert_eq!(content.gap_around(5, 0..32), 0..10);
-        assert_eq!(content.gap_around(0, 0..32), 0..10);
-        assert_eq!(content.gap_around(40, 32..64), 32..64);
-    }
-}
+#[path = "content_tests.rs"]
+mod tests;

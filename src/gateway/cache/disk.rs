@@ -69,6 +69,10 @@ impl Disk {
         let file = OpenOptions::new().read(true).write(true).open(self.path(id, "body"))?;
         let file = Arc::new(file);
         self.handles().put(id, file.clone());
+        // Removed while it was opened: kept, it would take its room until others push it out.
+        if rustix::fs::fstat(&file)?.st_nlink == 0 {
+            self.handles().pop(&id);
+        }
         Ok(file)
     }
 
@@ -133,7 +137,6 @@ impl Disk {
 
     /// Removes a response: the note first, so that its bytes are nobody's.
     pub fn remove(&self, id: u64) {
-        self.handles().pop(&id);
         for extension in ["note", "draft", "body"] {
             let path = self.path(id, extension);
             match fs::remove_file(&path) {
@@ -143,6 +146,8 @@ impl Disk {
                 _ => {}
             }
         }
+        // After its name is gone: whoever opened it before finds out, or is found here.
+        self.handles().pop(&id);
     }
 
     /// Gives each note that was there at the start to `take`, once, and removes whatever it does not

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::RANGE};
-use tokio::sync::watch;
 
 use super::{
     Carried, SLICE_BYTES, conditions,
+    content::Joined,
     entry::Entry,
     flights::Landed,
     handle::Visit,
@@ -43,7 +43,7 @@ pub(super) enum Outcome {
         /// Its fields, where not all of them may be kept.
         original: Option<HeaderMap>,
         /// Says that somebody waits for its bytes.
-        waiting: watch::Receiver<()>,
+        waiting: Joined,
     },
     /// What is stored is still so.
     Renewed(Arc<Entry>),

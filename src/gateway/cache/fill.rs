@@ -7,7 +7,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 
-use super::{Carried, SMALL_BYTES, Shared, content::Filling, disk, entry::Entry, index::Place};
+use super::{
+    Carried, SMALL_BYTES, Shared, content::Filling, disk, entry::Entry, index::Place, rest::Rest,
+};
 
 /// An origin that sends nothing for so long is given up.
 const STALL: Duration = Duration::from_mins(2);
@@ -25,8 +27,8 @@ enum Stopped {
     Origin,
     /// Nobody waits for the bytes.
     Nobody,
-    /// No room, or the disk failed: these bytes and the rest are for whoever waits.
-    Disk(Vec<Bytes>),
+    /// No room, or the disk failed: these bytes, from here on, and the rest are for whoever waits.
+    Disk(u64, Vec<Bytes>),
 }
 
 /// A fill under way.
@@ -44,26 +46,30 @@ pub(super) struct Fill {
 }
 
 impl Fill {
-    /// `charged` bytes have been counted for it in the index.
+    /// `charged` bytes have been counted for it in the index; `file` is the entry's, if it has one.
     pub(super) fn new(
         shared: &Arc<Shared>,
         entry: &Arc<Entry>,
         filling: Filling,
         charged: u64,
+        file: Option<Arc<File>>,
     ) -> Self {
         let start = filling.at();
-        Self { shared: shared.clone(), entry: entry.clone(), filling, charged, start, file: None }
+        Self { shared: shared.clone(), entry: entry.clone(), filling, charged, start, file }
     }
 
     /// Takes all there is.
-    pub(super) async fn run(mut self, mut body: Carried) {
+    pub(super) async fn run(mut self, body: Carried) {
+        // A batch may end with the body, which is then looked at once more.
+        let mut body = Carried::new(body.fuse());
         let token = self.shared.token.clone();
         match token.run_until_cancelled(self.take_all(&mut body)).await {
             Some(Ok(())) => self.finish(),
-            Some(Err(Stopped::Disk(batch))) => {
+            Some(Err(Stopped::Disk(at, batch))) => {
                 // The index first: nobody new joins what will not be whole.
                 self.shared.forget(&self.entry);
-                self.entry.content.hand_over(self.filling.at(), batch, body);
+                let rest = Rest::new(at, self.filling.end(), batch, body);
+                self.entry.content.hand_over(rest);
             }
             Some(Err(Stopped::Origin | Stopped::Nobody)) | None => self.break_off(),
         }
@@ -75,10 +81,12 @@ impl Fill {
             if length > self.filling.left() {
                 return Err(Stopped::Origin);
             }
-            if self.write(&batch, length).await.is_err() {
-                return Err(Stopped::Disk(batch));
+            let at = self.filling.at();
+            if let Err(error) = self.write(&batch, length).await {
+                tracing::debug!(%error, "a response cannot be stored on: it passes to who reads it");
+                return Err(Stopped::Disk(at, batch));
             }
-            if !self.is_worth_it() {
+            if !self.is_worth_it() && self.filling.leave() {
                 return Err(Stopped::Nobody);
             }
         }
@@ -88,7 +96,7 @@ impl Fill {
     fn is_worth_it(&self) -> bool {
         let left = self.filling.left();
         let done = self.filling.at() - self.start;
-        self.entry.content.is_awaited() || left <= WORTH_BYTES.max(done)
+        left <= WORTH_BYTES.max(done)
     }
 
     async fn write(&mut self, batch: &[Bytes], length: u64) -> io::Result<()> {
@@ -109,15 +117,13 @@ impl Fill {
             }
             self.charged += more;
         }
-        let (disk, id, runs, file) =
-            (self.disk()?, self.entry.id, batch.to_vec(), self.file.take());
-        let written = blocking(move || {
-            let file = file.map_or_else(|| disk.read(id), Ok)?;
+        let (disk, runs) = (self.disk()?, batch.to_vec());
+        let file = self.file.clone().ok_or(io::ErrorKind::NotFound)?;
+        blocking(move || {
             disk.has_room(length)?;
-            disk::write(&file, at, &runs)?;
-            Ok(file)
-        });
-        self.file = Some(written.await?);
+            disk::write(&file, at, &runs)
+        })
+        .await?;
         many(self.filling.written(length))
     }
 
@@ -135,9 +141,11 @@ impl Fill {
         let charge = here + length + STEP_BYTES;
         let Some(pieces) = self.entry.content.pieces() else { return Ok(()) };
         let (far, held) = (disk.clone(), pieces);
-        blocking(move || {
+        let file = blocking(move || {
             let file = far.create(id, charge)?;
-            held.into_iter().try_for_each(|(at, piece)| disk::write(&file, at, &[piece]))
+            let write = |(at, piece)| disk::write(&file, at, &[piece]);
+            held.into_iter().try_for_each(write).inspect_err(|_| far.remove(id))?;
+            Ok(file)
         })
         .await?;
         let room = self.shared.index.move_to_disk(&self.entry, charge);
@@ -150,7 +158,8 @@ impl Fill {
             .await?;
             return Err(io::ErrorKind::StorageFull.into());
         }
-        self.entry.content.moved_to_disk();
+        self.entry.content.moved_to_disk(file.clone());
+        self.file = Some(file);
         self.charged = charge;
         Ok(())
     }

@@ -181,6 +181,8 @@ impl Visit {
                 };
             }
         };
+        // Held from before the look: what is on its way then comes, though all others leave.
+        let _joined = entry.content.join();
         if let Some(gap) = wanted.and_then(|wanted| entry.content.next_gap(wanted)) {
             // Before the first byte leaves, it is known that the origin still has this version.
             source.fill(gap.start, gap.end).await.ok()?;

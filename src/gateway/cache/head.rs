@@ -1,5 +1,6 @@
 //! The head of a stored response, and what follows from it: worked out once, asked often.
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED},
@@ -55,6 +56,7 @@ impl Head {
         for name in &directives.unkept {
             headers.remove(name);
         }
+        let headers = of_its_own(headers);
         let lifetime = freshness::lifetime(status, &headers, &directives, times.answered);
         let initial_age = freshness::initial_age(&headers, times);
         Self { status, headers, times, directives, lifetime, initial_age }
@@ -106,6 +108,20 @@ impl Head {
     }
 }
 
+/// The fields in memory of their own. Those that just came are parts of the buffer in which their
+/// connection read them, 8 KiB or more, which one kept value would keep.
+fn of_its_own(mut headers: HeaderMap) -> HeaderMap {
+    let mut text = Vec::with_capacity(headers.values().map(HeaderValue::len).sum());
+    headers.values().for_each(|value| text.extend_from_slice(value.as_bytes()));
+    let mut text = Bytes::from(text);
+    for value in headers.values_mut() {
+        let own = text.split_to(value.len());
+        // The bytes of a value make a value.
+        *value = HeaderValue::from_maybe_shared(own).unwrap_or_else(|_| value.clone());
+    }
+    headers
+}
+
 impl Validators {
     /// Of a response's header; a repeated field is none.
     pub fn of(headers: &HeaderMap) -> Self {
@@ -146,4 +162,25 @@ pub fn content_length(headers: &HeaderMap) -> Option<u64> {
         return None;
     }
     std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_that_is_kept_holds_no_buffer_it_came_in() {
+        let came = Bytes::from(vec![b'a'; 10_000]);
+        let mut headers = HeaderMap::new();
+        for (name, range) in [("etag", 5..9), ("x", 20..24), ("x", 30..31)] {
+            let value = HeaderValue::from_maybe_shared(came.slice(range)).unwrap();
+            headers.append(name, value);
+        }
+        let before = headers.clone();
+        let now = Timestamp::UNIX_EPOCH;
+        let head = Head::new(StatusCode::OK, headers, Times { asked: now, answered: now });
+        assert_eq!(head.headers, before);
+        drop(before);
+        assert!(came.is_unique());
+    }
 }

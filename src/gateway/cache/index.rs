@@ -86,9 +86,10 @@ impl Shelf {
         Self { bounds, recent: LruCache::unbounded(), bytes: 0 }
     }
 
-    fn has_room(&self, bytes: u64) -> bool {
+    /// For these bytes, of so many more responses: of one, or of none but those that are here.
+    fn has_room(&self, bytes: u64, more: usize) -> bool {
         self.bytes.saturating_add(bytes) <= self.bounds.bytes
-            && self.recent.len() < self.bounds.count
+            && self.recent.len().saturating_add(more) <= self.bounds.count
     }
 
     fn charge(&mut self, id: u64, bytes: u64) {
@@ -119,11 +120,13 @@ impl Inner {
     /// of what is still coming: those who wait for it could not all be given the rest. `false` where
     /// that is not enough.
     fn make_room(&mut self, place: Place, bytes: u64, but: u64, gone: &mut Gone) -> bool {
-        if bytes > self.shelf(place).bounds.bytes {
+        let shelf = self.shelf(place);
+        if bytes > shelf.bounds.bytes {
             return false;
         }
+        let more = usize::from(!shelf.recent.contains(&but));
         let mut spared = 0;
-        while !self.shelf(place).has_room(bytes) {
+        while !self.shelf(place).has_room(bytes, more) {
             let shelf = self.shelf(place);
             let Some((&id, charged)) = shelf.recent.peek_lru() else { return false };
             if id == but || charged.entry.content.is_coming() {
@@ -384,6 +387,16 @@ mod tests {
         assert_eq!(index.usage()[1], (5 * KIB, 1));
         assert!(index.remove(&a) && !index.remove(&a));
         assert_eq!(index.usage()[1], (0, 0));
+    }
+
+    #[test]
+    fn what_grows_takes_no_other_s_place() {
+        let index = index(10 * KIB, 2);
+        let ((a, _), (b, _)) = (named("a", "1"), named("b", "1"));
+        assert!(index.insert(&a, Place::Disk, KIB).fits && index.insert(&b, Place::Disk, KIB).fits);
+        let room = index.grow(&a, Place::Disk, KIB);
+        assert!(room.fits && room.gone.is_empty(), "there are no more than there were");
+        assert!(index.insert(&named("c", "1").0, Place::Disk, KIB).fits && b.is_dropped());
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Begins to store an origin's answer, whole or a part, while it goes out.
 
-use std::sync::Arc;
+use std::{fs::File, sync::Arc};
 
 use http::{HeaderMap, Response, StatusCode};
-use tokio::sync::watch;
 
 use super::{
     Carried, SMALL_BYTES, Shared,
-    content::{Content, Filling},
+    content::{Content, Filling, Joined},
     entry::Entry,
     fill::Fill,
     handle::Visit,
@@ -24,8 +23,11 @@ pub(super) struct Kept {
     /// Its fields, where not all of them may be kept.
     pub original: Option<HeaderMap>,
     /// Says that somebody waits for its bytes.
-    pub waiting: watch::Receiver<()>,
+    pub waiting: Joined,
 }
+
+/// Where an answer goes: its entry, the right to fill it, and its file if it has one.
+type Begun = (Arc<Entry>, Filling, Option<Arc<File>>);
 
 /// A part of a body, or all of it.
 struct Piece {
@@ -49,16 +51,16 @@ pub(super) async fn keep(
     let may = rules::may_store(&asked.headers, &asked.directives, &head);
     let Some(selecting) = selecting.filter(|_| may) else { return Err(response) };
     let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-    let combined = if partial { combine(visit, &head, &piece) } else { None };
+    let combined = if partial { combine(visit, &head, &piece).await } else { None };
     let begun = match combined {
         Some(begun) => Some(begun),
         None => begin(&visit.shared, visit, head, selecting, &piece).await,
     };
-    let Some((entry, filling)) = begun else { return Err(response) };
+    let Some((entry, filling, file)) = begun else { return Err(response) };
     let (parts, body) = response.into_parts();
     let original = (!entry.head().directives.unkept.is_empty()).then_some(parts.headers);
-    let waiting = entry.content.watch();
-    let fill = Fill::new(&visit.shared, &entry, filling, piece.length());
+    let waiting = entry.content.join();
+    let fill = Fill::new(&visit.shared, &entry, filling, piece.length(), file);
     visit.shared.tracker.spawn(fill.run(body));
     Ok(Kept { entry, original, waiting })
 }
@@ -94,7 +96,7 @@ fn understood(response: &Response<Carried>, times: Times) -> Option<(Head, Piece
 
 /// Adds a part to what is stored of the very same version (RFC 9111 §3.4): a strong validator says
 /// so or, for system updates, all that is said agrees.
-fn combine(visit: &Visit, head: &Head, piece: &Piece) -> Option<(Arc<Entry>, Filling)> {
+async fn combine(visit: &Visit, head: &Head, piece: &Piece) -> Option<Begun> {
     let asked = &visit.asked;
     let entry = visit.shared.index.find(&asked.key, &asked.headers).entry?;
     let old = entry.head();
@@ -106,12 +108,13 @@ fn combine(visit: &Visit, head: &Head, piece: &Piece) -> Option<(Arc<Entry>, Fil
         return None;
     }
     let filling = entry.content.begin(piece.range())?;
-    let place = if entry.content.is_on_disk() { Place::Disk } else { Place::Memory };
+    let file = visit.shared.file_of(&entry).await.ok()?;
+    let place = if file.is_some() { Place::Disk } else { Place::Memory };
     let room = visit.shared.index.grow(&entry, place, piece.length());
     visit.shared.bury(room.gone);
     room.fits.then(|| {
         entry.renew(head.clone());
-        (entry, filling)
+        (entry, filling, file)
     })
 }
 
@@ -122,7 +125,7 @@ async fn begin(
     head: Head,
     selecting: Selecting,
     piece: &Piece,
-) -> Option<(Arc<Entry>, Filling)> {
+) -> Option<Begun> {
     let large = piece.total.is_none_or(|total| total > SMALL_BYTES);
     if large && (shared.disk.is_none() || piece.total.is_some_and(|total| total > shared.longest)) {
         return None;
@@ -133,12 +136,15 @@ async fn begin(
         .begin(piece.range())
         .or_else(|| content.begin(0..u64::MAX).filter(|_| piece.total == Some(0)))?;
     let entry = Entry::new(visit.asked.key.clone(), selecting, head, content);
+    let mut file = None;
     if on_disk {
         let (disk, id, length) = (shared.disk.clone()?, entry.id, piece.length());
-        let made = tokio::task::spawn_blocking(move || disk.create(id, length)).await.ok()?;
-        if let Err(error) = made {
-            tracing::debug!(%error, "no file for a response: it passes unstored");
-            return None;
+        match tokio::task::spawn_blocking(move || disk.create(id, length)).await.ok()? {
+            Ok(made) => file = Some(made),
+            Err(error) => {
+                tracing::debug!(%error, "no file for a response: it passes unstored");
+                return None;
+            }
         }
     }
     let place = if on_disk { Place::Disk } else { Place::Memory };
@@ -148,5 +154,5 @@ async fn begin(
         shared.bury(vec![entry]);
         return None;
     }
-    Some((entry, filling))
+    Some((entry, filling, file))
 }

@@ -31,6 +31,7 @@ mod pass;
 mod ranges;
 mod reader;
 mod renew;
+mod rest;
 mod rules;
 mod said;
 pub mod updates;

@@ -1,25 +1,24 @@
 //! Reads a stored body for one client: what is here at once, what comes as it comes, and what is
 //! missing by asking the origin for it.
 
-use std::{fs::File, io, sync::Arc};
+use std::{fs::File, io, ops::Range, sync::Arc};
 
 use futures_util::stream;
 use http::{
-    Method, Response, StatusCode,
+    HeaderValue, Method, Response, StatusCode,
     header::{IF_RANGE, RANGE},
 };
-use http_body_util::BodyExt;
-use tokio::sync::watch;
 
 use super::{
     Carried, SLICE_BYTES, Shared, conditions,
-    content::{Content, Rest, Step},
+    content::{Joined, Step},
     entry::Entry,
     fill::Fill,
     handle::Visit,
     head::{Validators, content_length},
     index::Place,
-    ranges,
+    ranges::{self, Given},
+    rest::Rest,
 };
 use crate::net::body::{Flow, Segment};
 
@@ -38,7 +37,10 @@ pub(super) enum NoBytes {
     /// The origin does not answer, or not so.
     #[error("the origin did not give the missing bytes")]
     Origin,
-    /// Nowhere to put them.
+    /// The origin has this very version, and gives it whole or not at all.
+    #[error("the origin does not give parts")]
+    Whole,
+    /// Nowhere to put them: the cache has no room, or let the entry go.
     #[error("no room for the missing bytes")]
     Room,
 }
@@ -59,11 +61,9 @@ impl Source {
     /// asked for them.
     pub(super) async fn fill(&self, at: u64, until: u64) -> Result<(), NoBytes> {
         let (content, shared) = (&self.entry.content, &self.visit.shared);
-        let total = content.total().ok_or(NoBytes::Uncertain)?;
-        let validator = self.entry.head().strong_validator();
-        if validator.is_none() && !self.visit.asked.slices {
-            return Err(NoBytes::Uncertain);
-        }
+        let validator = self.validator()?;
+        // Where the length is not known, what broke off is kept by nobody.
+        let total = content.total().filter(|_| !self.entry.is_dropped()).ok_or(NoBytes::Room)?;
         let gap = if self.visit.asked.slices {
             let start = at - at % SLICE_BYTES;
             content.gap_around(at, start..total.min(start + SLICE_BYTES))
@@ -74,22 +74,22 @@ impl Source {
             }
         };
         let Some(mut filling) = content.begin(gap.clone()) else { return Ok(()) };
+        let file = shared.file_of(&self.entry).await.map_err(|_| NoBytes::Room)?;
         let charged = gap.end - gap.start;
-        let place = if content.is_on_disk() { Place::Disk } else { Place::Memory };
+        let place = if file.is_some() { Place::Disk } else { Place::Memory };
         let room = shared.index.grow(&self.entry, place, charged);
         shared.bury(room.gone);
         if !room.fits {
             return Err(NoBytes::Room);
         }
-        match self.ask(&gap, validator).await {
-            Ok((end, response)) => {
-                filling.shorten(end);
-                let fill = Fill::new(shared, &self.entry, filling, charged);
-                shared.tracker.spawn(fill.run(response.into_body()));
+        let charge = Charge { source: self, place, bytes: charged };
+        match self.ask(&gap, validator.as_ref()).await {
+            Ok((given, response)) => {
+                filling.shorten(given.range.end);
+                charge.is_for(Fill::new(shared, &self.entry, filling, charged, file), response);
                 Ok(())
             }
             Err(error) => {
-                shared.index.shrink(&self.entry, place, charged);
                 if matches!(error, NoBytes::Changed) {
                     shared.forget(&self.entry);
                 }
@@ -98,32 +98,70 @@ impl Source {
         }
     }
 
-    /// Asks the origin for a gap, of this very version.
-    async fn ask(
+    /// The bytes from `at` on for one reader alone, who was promised them: what is stored takes no
+    /// more, or the origin gives no parts. And how long the whole is, where that is known.
+    async fn past(&self, at: u64, until: u64) -> Result<(Rest, Option<u64>), NoBytes> {
+        let (validator, total) = (self.validator()?, self.entry.content.total());
+        let gap = at..until.min(total.unwrap_or(u64::MAX));
+        let (start, end, total, response) = match self.ask(&gap, validator.as_ref()).await {
+            Ok((given, response)) => (given.range.start, given.range.end, given.total, response),
+            Err(NoBytes::Whole) => {
+                let response = self.send(None).await?;
+                if !self.is_whole(&response) {
+                    return Err(NoBytes::Changed);
+                }
+                (0, gap.end, total.or(content_length(response.headers())), response)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((Rest::new(start, end, Vec::new(), response.into_body()), total))
+    }
+
+    /// What says that bytes are of this very version. Slices of system updates need none: whatever
+    /// both answers say must agree.
+    fn validator(&self) -> Result<Option<HeaderValue>, NoBytes> {
+        match self.entry.head().strong_validator() {
+            None if !self.visit.asked.slices => Err(NoBytes::Uncertain),
+            validator => Ok(validator),
+        }
+    }
+
+    /// Asks the origin for a part of this version, or for the whole.
+    async fn send(
         &self,
-        gap: &std::ops::Range<u64>,
-        validator: Option<http::HeaderValue>,
-    ) -> Result<(u64, Response<Carried>), NoBytes> {
+        part: Option<(&Range<u64>, Option<&HeaderValue>)>,
+    ) -> Result<Response<Carried>, NoBytes> {
         let mut request = self.visit.asked.request();
         *request.method_mut() = Method::GET;
         let headers = request.headers_mut();
         conditions::strip(headers);
-        headers.insert(RANGE, ranges::range(gap));
-        if let Some(validator) = validator {
-            headers.insert(IF_RANGE, validator);
+        if let Some((range, validator)) = part {
+            headers.insert(RANGE, ranges::range(range));
+            if let Some(validator) = validator {
+                headers.insert(IF_RANGE, validator.clone());
+            }
         }
-        let response = (self.visit.fetch)(request).await.map_err(|_| NoBytes::Origin)?;
+        (self.visit.fetch)(request).await.map_err(|_| NoBytes::Origin)
+    }
+
+    /// Asks the origin for a gap, of this very version; says which of its bytes come.
+    async fn ask(
+        &self,
+        gap: &Range<u64>,
+        validator: Option<&HeaderValue>,
+    ) -> Result<(Given, Response<Carried>), NoBytes> {
+        let response = self.send(Some((gap, validator))).await?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {}
             status if status.is_server_error() || status.is_informational() => {
                 return Err(NoBytes::Origin);
             }
+            _ if validator.is_some() && self.is_whole(&response) => return Err(NoBytes::Whole),
             _ => return Err(NoBytes::Changed),
         }
         let given = ranges::given(response.headers()).ok_or(NoBytes::Origin)?;
-        let new = Validators::of(response.headers());
-        let own = self.entry.head().validators();
-        let same = given.total == self.entry.content.total() && own.agree(&new);
+        let total = self.entry.content.total();
+        let same = (total.is_none() || given.total == total) && self.agrees(&response);
         if !same {
             return Err(NoBytes::Changed);
         }
@@ -131,7 +169,19 @@ impl Source {
         let fits = given.range.start == gap.start
             && given.range.end <= gap.end
             && content_length(response.headers()).is_none_or(|told| told == length);
-        if fits { Ok((given.range.end, response)) } else { Err(NoBytes::Origin) }
+        if fits { Ok((given, response)) } else { Err(NoBytes::Origin) }
+    }
+
+    fn agrees(&self, response: &Response<Carried>) -> bool {
+        self.entry.head().validators().agree(&Validators::of(response.headers()))
+    }
+
+    /// Is it all of this very version?
+    fn is_whole(&self, response: &Response<Carried>) -> bool {
+        let (told, total) = (content_length(response.headers()), self.entry.content.total());
+        response.status() == StatusCode::OK
+            && self.agrees(response)
+            && (told.is_none() || total.is_none() || told == total)
     }
 
     /// Asks for the slice after the one that is read, so that it is here in time.
@@ -152,13 +202,35 @@ impl Source {
     }
 }
 
+/// Room that was counted for bytes that are asked for: given back when the asking ends without them,
+/// be it that whoever asked has left.
+struct Charge<'a> {
+    source: &'a Source,
+    place: Place,
+    bytes: u64,
+}
+
+impl Charge<'_> {
+    /// The bytes come.
+    fn is_for(mut self, fill: Fill, response: Response<Carried>) {
+        self.bytes = 0;
+        self.source.visit.shared.tracker.spawn(fill.run(response.into_body()));
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        self.source.visit.shared.index.shrink(&self.source.entry, self.place, self.bytes);
+    }
+}
+
 /// One client's place in a stored body.
 pub(super) struct Reader {
     shared: Arc<Shared>,
     id: u64,
-    content: Arc<Content>,
-    seen: watch::Receiver<()>,
+    joined: Joined,
     at: u64,
+    /// `u64::MAX` where the length is not known.
     until: u64,
     file: Option<Arc<File>>,
     source: Option<Source>,
@@ -170,16 +242,14 @@ impl Reader {
     pub(super) fn new(
         shared: &Arc<Shared>,
         entry: &Arc<Entry>,
-        range: std::ops::Range<u64>,
+        range: Range<u64>,
         file: Option<Arc<File>>,
         source: Option<Source>,
     ) -> Self {
-        let content = entry.content.clone();
         Self {
             shared: shared.clone(),
             id: entry.id,
-            seen: content.watch(),
-            content,
+            joined: entry.content.join(),
             at: range.start,
             until: range.end,
             file,
@@ -206,14 +276,24 @@ impl Reader {
 
     async fn next(&mut self) -> Option<io::Result<Segment>> {
         loop {
-            if self.rest.is_some() {
-                return self.unstored().await.map(|run| run.map(Segment::Bytes));
+            if let Some(rest) = &mut self.rest {
+                match rest.next(self.at, self.until).await {
+                    Some(Ok(bytes)) => {
+                        self.moved(bytes.len() as u64);
+                        return Some(Ok(Segment::Bytes(bytes)));
+                    }
+                    // Nothing but the end told how long it is.
+                    None if self.until == u64::MAX => return None,
+                    // What is missing still shows as a gap.
+                    _ => self.rest = None,
+                }
             }
-            self.seen.mark_unchanged();
-            match self.content.step(self.at, self.until) {
+            self.joined.mark_seen();
+            match self.joined.content().step(self.at, self.until) {
                 Step::End => return None,
                 Step::Bytes(bytes) => {
                     self.moved(bytes.len() as u64);
+                    self.look_ahead();
                     return Some(Ok(Segment::Bytes(bytes)));
                 }
                 Step::File(range) => {
@@ -223,13 +303,10 @@ impl Reader {
                         Err(error) => return Some(Err(error)),
                     };
                     self.moved(len);
+                    self.look_ahead();
                     return Some(Ok(Segment::File { file, offset, len }));
                 }
-                Step::Coming => {
-                    if self.seen.changed().await.is_err() {
-                        return Some(Err(io::ErrorKind::UnexpectedEof.into()));
-                    }
-                }
+                Step::Coming => self.joined.changed().await,
                 Step::Gap(_) => {
                     if let Err(error) = self.bridge().await {
                         return Some(Err(error));
@@ -242,6 +319,9 @@ impl Reader {
     fn moved(&mut self, length: u64) {
         self.at += length;
         self.tries = 0;
+    }
+
+    fn look_ahead(&self) {
         if let Some(source) = &self.source {
             source.ahead(self.at.saturating_sub(1));
         }
@@ -249,30 +329,22 @@ impl Reader {
 
     /// Bytes are missing: those that could not be stored, or the origin's.
     async fn bridge(&mut self) -> io::Result<()> {
-        self.rest = self.content.take_rest(self.at);
+        self.rest = self.joined.content().take_rest(self.at);
         if self.rest.is_some() {
             return Ok(());
         }
         self.tries += 1;
         let source = self.source.as_ref().filter(|_| self.tries <= MAX_TRIES);
         let source = source.ok_or(io::ErrorKind::UnexpectedEof)?;
-        source.fill(self.at, self.until).await.map_err(io::Error::other)
-    }
-
-    async fn unstored(&mut self) -> Option<io::Result<bytes::Bytes>> {
-        let (runs, body) = self.rest.as_mut()?;
-        if !runs.is_empty() {
-            return Some(Ok(runs.remove(0)));
-        }
-        loop {
-            match body.frame().await? {
-                Err(error) => return Some(Err(io::Error::other(error))),
-                Ok(frame) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Some(Ok(data));
-                    }
-                }
+        match source.fill(self.at, self.until).await {
+            Err(NoBytes::Room | NoBytes::Whole) => {
+                let (rest, total) =
+                    source.past(self.at, self.until).await.map_err(io::Error::other)?;
+                self.until = self.until.min(total.unwrap_or(u64::MAX));
+                self.rest = Some(rest);
+                Ok(())
             }
+            filled => filled.map_err(io::Error::other),
         }
     }
 
@@ -280,7 +352,10 @@ impl Reader {
         if let Some(file) = &self.file {
             return Ok(file.clone());
         }
-        let file = self.shared.open(self.id).await?;
+        let file = match self.joined.content().spilled() {
+            Some(file) => file,
+            None => self.shared.open(self.id).await?,
+        };
         self.file = Some(file.clone());
         Ok(file)
     }
@@ -294,5 +369,10 @@ impl Shared {
             return Ok(file);
         }
         tokio::task::spawn_blocking(move || disk.read(id)).await.map_err(io::Error::other)?
+    }
+
+    /// The file of an entry, if its bytes are in one.
+    pub(super) async fn file_of(&self, entry: &Entry) -> io::Result<Option<Arc<File>>> {
+        if entry.content.is_on_disk() { self.open(entry.id).await.map(Some) } else { Ok(None) }
     }
 }
