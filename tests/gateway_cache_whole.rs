@@ -223,7 +223,7 @@ impl Reading {
     }
 
     /// Reads to the end, which must be a good one.
-    async fn is_whole(mut self, tag: Option<&str>) {
+    async fn comes_whole(mut self, tag: Option<&str>) {
         let end = self.all().await;
         let came = self.bytes.len();
         assert!(end.is_ok(), "cut at byte {came}: {end:?}");
@@ -250,7 +250,7 @@ const BEFORE: [&str; 2] = ["/x bytes=200000-299999 -", "/x bytes=0-199999 \"1\""
 async fn what_made_way_while_it_was_read_still_comes_whole() {
     let folder = tempfile::tempdir().unwrap();
     let site = Site::with_one(folder.path(), PLAIN);
-    in_the_middle(&site).await.is_whole(PLAIN.tag).await;
+    in_the_middle(&site).await.comes_whole(PLAIN.tag).await;
     assert_eq!(site.asked(), [BEFORE[0], BEFORE[1], "/x bytes=300000-599999 \"1\""]);
 }
 
@@ -260,7 +260,7 @@ async fn an_origin_that_gives_no_parts_gives_the_whole_and_what_was_read_is_left
     let site = Site::with_one(folder.path(), PLAIN);
     let reading = in_the_middle(&site).await;
     site.is_of(Mind { gives_parts: false, ..PLAIN });
-    reading.is_whole(PLAIN.tag).await;
+    reading.comes_whole(PLAIN.tag).await;
     assert_eq!(site.asked().last().unwrap(), "/x - -");
 }
 
@@ -288,7 +288,7 @@ async fn all_who_wait_get_what_outgrows_the_cache() {
             site.let_out(0, 0..WHOLE);
             site.shut();
             site.is_of(Mind { gate: false, ..mind_of(&site) });
-            tokio::join!(one.is_whole(PLAIN.tag), two.is_whole(PLAIN.tag));
+            tokio::join!(one.comes_whole(PLAIN.tag), two.comes_whole(PLAIN.tag));
             assert_eq!(site.asked()[0], "/gated - -");
         }
     }
@@ -314,7 +314,7 @@ async fn what_went_to_a_file_comes_though_the_file_lost_its_name() {
     while bodies(folder.path()) > 1 {
         tokio::task::yield_now().await;
     }
-    reading.is_whole(None).await;
+    reading.comes_whole(None).await;
     assert_eq!(site.asked(), ["/gated - -"]);
 }
 
@@ -344,7 +344,7 @@ async fn what_is_forgotten_while_it_comes_reaches_all_who_wait() {
     }
     site.let_out(0, 0..WHOLE);
     site.shut();
-    tokio::join!(one.is_whole(None), two.is_whole(None));
+    tokio::join!(one.comes_whole(None), two.comes_whole(None));
     assert_eq!(site.asked(), ["/gated - -", "/gated - -"]);
 }
 
@@ -369,7 +369,7 @@ async fn a_disk_that_fills_up_cuts_nobody() {
     site.shut();
     // One gets what could not be stored, which ends where the part that is here begins; both must
     // ask for what nobody fetches.
-    tokio::join!(one.is_whole(PLAIN.tag), two.is_whole(PLAIN.tag));
+    tokio::join!(one.comes_whole(PLAIN.tag), two.comes_whole(PLAIN.tag));
     assert!(site.asked().len() > 3, "{:?}", site.asked());
 }
 

@@ -86,7 +86,7 @@ impl Source {
         match self.ask(&gap, validator.as_ref()).await {
             Ok((given, response)) => {
                 filling.shorten(given.range.end);
-                charge.is_for(Fill::new(shared, &self.entry, filling, charged, file), response);
+                charge.goes_to(Fill::new(shared, &self.entry, filling, charged, file), response);
                 Ok(())
             }
             Err(error) => {
@@ -212,7 +212,7 @@ struct Charge<'a> {
 
 impl Charge<'_> {
     /// The bytes come.
-    fn is_for(mut self, fill: Fill, response: Response<Carried>) {
+    fn goes_to(mut self, fill: Fill, response: Response<Carried>) {
         self.bytes = 0;
         self.source.visit.shared.tracker.spawn(fill.run(response.into_body()));
     }

@@ -38,7 +38,10 @@ impl Rest {
     /// Of the body: it broke off, or stalled.
     pub async fn next(&mut self, from: u64, until: u64) -> Option<Result<Bytes, axum::Error>> {
         let until = until.min(self.end);
-        while from < until {
+        if from >= until {
+            return None;
+        }
+        loop {
             let mut run = match self.runs.pop_front() {
                 Some(run) => run,
                 None => match self.body.frame().await? {
@@ -55,7 +58,6 @@ impl Rest {
                 return Some(Ok(run));
             }
         }
-        None
     }
 }
 
