@@ -40,13 +40,15 @@ pub struct Gauge {
 impl Gauge {
     /// What it holds now.
     pub fn read(&self) -> Reading {
+        // First, for what asks is a socket itself.
+        let seen = self.look();
         let socket = self.folder.join("control.sock");
         let status = match client::ask(&socket, Command::Status, &mut drop) {
             Ok(Outcome::Status(status)) => status,
             other => panic!("the box does not say how it is: {other:?}"),
         };
         let kept = status.cache.map_or(0, |cache| cache.memory_bytes / 1024);
-        Reading { tasks: status.tasks, kept: usize::try_from(kept).unwrap(), ..self.look() }
+        Reading { tasks: status.tasks, kept: usize::try_from(kept).unwrap(), ..seen }
     }
 
     /// The same but for its tasks. It is not asked: an answer takes a thread for the disk, which then
