@@ -4,9 +4,11 @@
 //! It asks other resolvers (`[dns] resolvers`) and walks no zones itself. Not here: what is allowed
 //! (`filter` decides, through `judge.rs`), and who carries what follows (`gateway`).
 
-mod answer;
+pub mod answer;
 mod cache;
 mod flights;
+#[cfg(test)]
+mod hostile;
 mod judge;
 mod made;
 mod own;
@@ -15,10 +17,10 @@ mod resolve;
 mod serve;
 mod signs;
 mod special;
-mod svcb;
+pub mod svcb;
 #[cfg(test)]
 mod testing;
-mod upstream;
+pub mod upstream;
 mod validate;
 pub mod wire;
 

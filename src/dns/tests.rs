@@ -100,17 +100,6 @@ async fn what_was_cut_or_broken_is_asked_for_by_tcp_and_comes_whole() {
 }
 
 #[tokio::test]
-async fn aliases_in_a_loop_are_no_answer_and_are_not_followed_for_ever() {
-    let peer = Peer::start(|asked, _| {
-        let records = vec![alias("a.example", "b.example"), alias("b.example", "a.example")];
-        vec![bytes(&reply(asked, records))]
-    })
-    .await;
-    let own = resolver(&[peer.address], Judge::lenient());
-    assert_eq!(told(&own, "a.example", RecordType::A).await.0.rcode, ResponseCode::ServFail);
-}
-
-#[tokio::test]
 async fn a_slow_resolver_is_outrun_by_the_next_which_is_asked_first_from_then_on() {
     let slow = Peer::start(|_, _| vec![]).await;
     let quick = Peer::usual().await;

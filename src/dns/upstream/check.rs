@@ -2,8 +2,9 @@
 //! id, the case of each letter (0x20, draft-vixie-dnsext-dns0x20) and the cookie (RFC 7873).
 
 use hickory_proto::{
-    op::{Message, MessageType, OpCode, Query, ResponseCode},
+    op::{Header, Message, MessageType, Metadata, OpCode, Query, ResponseCode},
     rr::RecordType,
+    serialize::binary::BinDecodable as _,
 };
 
 use super::super::wire::{self, BadMessage};
@@ -19,6 +20,8 @@ pub struct Sent {
     pub cookie: [u8; 8],
     /// Did this resolver send cookies before?
     pub knows_cookies: bool,
+    /// With EDNS?
+    pub edns: bool,
 }
 
 /// What came.
@@ -30,6 +33,8 @@ pub enum Came {
     Cut,
     /// An answer that calls for another cookie (RFC 7873 §5.3), which it brings.
     OtherCookie(Vec<u8>),
+    /// A resolver that knows no EDNS: it is to be asked without.
+    NoEdns,
     /// Somebody's forgery, or a resolver that does not repeat what it is asked: not to be believed,
     /// and waited beyond.
     Foreign,
@@ -39,6 +44,10 @@ pub enum Came {
 pub fn came(bytes: &[u8], sent: &Sent) -> Came {
     match read(bytes, sent) {
         Ok(came) => came,
+        // Old resolvers answer with the header alone (RFC 1035 §7.3 wants more).
+        Err(_) if Header::from_bytes(bytes).is_ok_and(|one| finds_fault(&one.metadata, sent)) => {
+            Came::NoEdns
+        }
         // Cut without saying so, or broken: TCP brings it whole, or fails.
         Err(_) if bytes.first_chunk() == Some(&sent.id.to_be_bytes()) => Came::Cut,
         Err(_) => Came::Foreign,
@@ -60,10 +69,22 @@ fn read(bytes: &[u8], sent: &Sent) -> Result<Came, BadMessage> {
         }
         _ => {}
     }
+    if message.edns.is_none() && finds_fault(&message.metadata, sent) {
+        return Ok(Came::NoEdns);
+    }
     if message.metadata.truncation {
         return Ok(Came::Cut);
     }
     Ok(Came::Answer(Box::new(message)))
+}
+
+/// RFC 6891 §7: does who answers take EDNS for a fault? Nobody does who sent cookies, which are EDNS.
+fn finds_fault(metadata: &Metadata, sent: &Sent) -> bool {
+    metadata.response_code == ResponseCode::FormErr
+        && metadata.message_type == MessageType::Response
+        && metadata.id == sent.id
+        && sent.edns
+        && !sent.knows_cookies
 }
 
 /// The same of what came on a connection, where nobody else can send: letters may be as they will.
@@ -72,7 +93,9 @@ fn read(bytes: &[u8], sent: &Sent) -> Result<Came, BadMessage> {
 /// The bytes are no message.
 pub fn came_connected(bytes: &[u8], sent: &Sent) -> Result<Option<Message>, BadMessage> {
     let message = wire::read(bytes)?;
-    Ok(is_reply(&message, sent).then_some(message))
+    // Nothing is left to cut for: who does so on a connection has no whole answer.
+    let is_whole = is_reply(&message, sent) && !message.metadata.truncation;
+    Ok(is_whole.then_some(message))
 }
 
 fn is_reply(message: &Message, sent: &Sent) -> bool {
@@ -89,7 +112,7 @@ pub fn to_send(sent: &Sent, server: &[u8], (signatures, no_checking): (bool, boo
     let mut message = wire::ask(sent.id, sent.question.clone(), no_checking);
     // RFC 6840 §5.7: it is to say whether it checked signatures, whoever wants to see them.
     message.metadata.authentic_data = true;
-    message.edns = Some(wire::edns(signatures, cookie, None));
+    message.edns = sent.edns.then(|| wire::edns(signatures, cookie, None));
     message
 }
 
@@ -105,7 +128,7 @@ mod tests {
 
     fn sent(knows_cookies: bool) -> Sent {
         let question = question("wWw.eXample", RecordType::A);
-        Sent { id: 77, question, cookie: *b"8 bytes!", knows_cookies }
+        Sent { id: 77, question, cookie: *b"8 bytes!", knows_cookies, edns: true }
     }
 
     fn reply(change: impl Fn(&mut Message)) -> Vec<u8> {

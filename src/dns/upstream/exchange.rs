@@ -32,8 +32,8 @@ pub enum Failed {
     /// What came on a connection is no message.
     #[error("{0}")]
     Bad(#[from] BadMessage),
-    /// What came on a connection answers another question.
-    #[error("the resolver answered another question")]
+    /// What came on a connection answers another question, or is cut.
+    #[error("the resolver answered another question, or in part")]
     Other,
 }
 
@@ -46,6 +46,8 @@ pub enum Datagram {
     Tcp,
     /// To be asked again, with this cookie.
     Again(Vec<u8>),
+    /// To be asked again, without EDNS.
+    Plainly,
 }
 
 /// Asks by UDP. Waits until the answer comes: whoever calls has the time limit.
@@ -66,6 +68,7 @@ pub async fn by_udp(to: SocketAddr, sent: &Sent, message: &[u8]) -> Result<Datag
             Came::Answer(message) => return Ok(Datagram::Answer(message)),
             Came::Cut => return Ok(Datagram::Tcp),
             Came::OtherCookie(cookie) => return Ok(Datagram::Again(cookie)),
+            Came::NoEdns => return Ok(Datagram::Plainly),
             Came::Foreign => {}
         }
     }

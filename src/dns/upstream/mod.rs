@@ -1,7 +1,7 @@
 //! The resolvers that are asked: the quickest first, another beside it when that takes longer than
 //! it should, all others when it fails.
 
-mod check;
+pub mod check;
 mod exchange;
 mod measured;
 
@@ -190,13 +190,13 @@ impl Server {
     async fn exchange(&self, wanted: &Wanted) -> Result<Message, Failed> {
         let to = self.place.address;
         let mut its_cookie = lock(&self.its_cookie).clone();
-        let sent = self.sent(wanted, !its_cookie.is_empty());
+        let mut sent = self.sent(wanted, !its_cookie.is_empty());
         let wants = (wanted.signatures, wanted.no_checking);
         let mut bytes = wire::write(&check::to_send(&sent, &its_cookie, wants), MAX_MESSAGE_BYTES);
         if let (Some(name), Some(tls)) = (&self.place.name, &self.tls) {
             return exchange::by_tls(to, name, tls, &sent, &bytes).await;
         }
-        // Twice: with the cookie that it wants, if it wants another.
+        // Twice: with the cookie that it wants, if it wants another; without EDNS, if it knows none.
         for _ in 0..2 {
             let message = match exchange::by_udp(to, &sent, &bytes).await? {
                 Datagram::Answer(message) => message,
@@ -205,6 +205,12 @@ impl Server {
                     its_cookie = cookie.get(sent.cookie.len()..).unwrap_or_default().to_vec();
                     lock(&self.its_cookie).clone_from(&its_cookie);
                     let message = check::to_send(&sent, &its_cookie, wants);
+                    bytes = wire::write(&message, MAX_MESSAGE_BYTES);
+                    continue;
+                }
+                Datagram::Plainly => {
+                    sent.edns = false;
+                    let message = check::to_send(&sent, &[], wants);
                     bytes = wire::write(&message, MAX_MESSAGE_BYTES);
                     continue;
                 }
@@ -222,7 +228,7 @@ impl Server {
     fn sent(&self, wanted: &Wanted, knows_cookies: bool) -> Sent {
         let mut question = wanted.question.clone();
         question.name.randomize_label_case();
-        Sent { id: rand::rng().random(), question, cookie: self.cookie, knows_cookies }
+        Sent { id: rand::rng().random(), question, cookie: self.cookie, knows_cookies, edns: true }
     }
 
     fn learn(&self, message: &Message) {
