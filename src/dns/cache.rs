@@ -5,6 +5,7 @@
 //! asked for often is asked for again shortly before its time is over, so that nobody waits.
 
 use std::{
+    borrow::Borrow,
     num::NonZeroUsize,
     time::{Duration, Instant},
 };
@@ -34,6 +35,18 @@ impl Key {
         let mut key = wire::key(&asked.name, asked.query_type);
         key.push(u8::from(signatures) | u8::from(no_checking) << 1);
         Self(key.into())
+    }
+}
+
+impl AsRef<[u8]> for Key {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -93,7 +106,7 @@ impl Cache {
     }
 
     /// What is known of a question now.
-    pub fn find(&mut self, key: &Key, now: Instant) -> Found {
+    pub fn find(&mut self, key: &[u8], now: Instant) -> Found {
         let Some(entry) = self.entries.get_mut(key) else { return Found::Nothing };
         let age = now.saturating_duration_since(entry.since);
         let left = Duration::from_secs(entry.ttl.into()).saturating_sub(age);
@@ -118,7 +131,7 @@ impl Cache {
         if ttl == 0 || ENTRY_BYTES + kept.message.len() > self.most_bytes / 4 {
             return;
         }
-        self.forget(&key);
+        self.forget(key.as_ref());
         let entry = Entry { kept, since: now, ttl, asked: 0, renewing: false };
         self.bytes += weight(&key, &entry);
         if let Some((old_key, old)) = self.entries.push(key, entry) {
@@ -142,7 +155,7 @@ impl Cache {
         (self.entries.len(), self.bytes)
     }
 
-    fn forget(&mut self, key: &Key) {
+    fn forget(&mut self, key: &[u8]) {
         if let Some((key, entry)) = self.entries.pop_entry(key) {
             self.bytes -= weight(&key, &entry);
         }
@@ -187,11 +200,26 @@ mod tests {
     fn an_answer_counts_for_its_time_then_only_in_need_then_no_more() {
         let (mut cache, start) = (Cache::new(1 << 20, 3600 * SECOND), Instant::now());
         cache.keep(key("a.example"), kept(50), 100, start);
-        assert_eq!(left(cache.find(&key("A.EXAMPLE"), start + 40 * SECOND)), Some((60, false)));
-        assert_eq!(left(cache.find(&key("a.example"), start + 99 * SECOND)), Some((1, false)));
-        assert!(matches!(cache.find(&key("a.example"), start + 100 * SECOND), Found::Stale(_)));
-        assert!(matches!(cache.find(&key("a.example"), start + 3700 * SECOND), Found::Stale(_)));
-        assert!(matches!(cache.find(&key("a.example"), start + 3702 * SECOND), Found::Nothing));
+        assert_eq!(
+            left(cache.find(key("A.EXAMPLE").as_ref(), start + 40 * SECOND)),
+            Some((60, false))
+        );
+        assert_eq!(
+            left(cache.find(key("a.example").as_ref(), start + 99 * SECOND)),
+            Some((1, false))
+        );
+        assert!(matches!(
+            cache.find(key("a.example").as_ref(), start + 100 * SECOND),
+            Found::Stale(_)
+        ));
+        assert!(matches!(
+            cache.find(key("a.example").as_ref(), start + 3700 * SECOND),
+            Found::Stale(_)
+        ));
+        assert!(matches!(
+            cache.find(key("a.example").as_ref(), start + 3702 * SECOND),
+            Found::Nothing
+        ));
         assert_eq!(cache.size(), (0, 0));
     }
 
@@ -202,14 +230,14 @@ mod tests {
             cache.keep(key(name), kept(50), 100, start);
         }
         for _ in 0..5 {
-            assert!(!left(cache.find(&key("often.example"), start)).unwrap().1);
+            assert!(!left(cache.find(key("often.example").as_ref(), start)).unwrap().1);
         }
         let late = start + 95 * SECOND;
-        assert_eq!(left(cache.find(&key("seldom.example"), late)), Some((5, false)));
-        assert_eq!(left(cache.find(&key("often.example"), late)), Some((5, true)));
-        assert_eq!(left(cache.find(&key("often.example"), late)), Some((5, false)));
+        assert_eq!(left(cache.find(key("seldom.example").as_ref(), late)), Some((5, false)));
+        assert_eq!(left(cache.find(key("often.example").as_ref(), late)), Some((5, true)));
+        assert_eq!(left(cache.find(key("often.example").as_ref(), late)), Some((5, false)));
         cache.not_renewed(&key("often.example"));
-        assert_eq!(left(cache.find(&key("often.example"), late)), Some((5, true)));
+        assert_eq!(left(cache.find(key("often.example").as_ref(), late)), Some((5, true)));
     }
 
     #[test]
@@ -217,14 +245,14 @@ mod tests {
         let (mut cache, now) = (Cache::new(100_000, SECOND), Instant::now());
         for n in 0..2000 {
             cache.keep(key(&format!("n{n}.example")), kept(100), 100, now);
-            assert!(left(cache.find(&key("n0.example"), now)).is_some(), "{n}");
+            assert!(left(cache.find(key("n0.example").as_ref(), now)).is_some(), "{n}");
             assert!(cache.size().1 <= 100_000);
         }
-        assert!(left(cache.find(&key("n1.example"), now)).is_none());
-        assert!(left(cache.find(&key("n1999.example"), now)).is_some());
+        assert!(left(cache.find(key("n1.example").as_ref(), now)).is_none());
+        assert!(left(cache.find(key("n1999.example").as_ref(), now)).is_some());
         // One answer does not take the place of all.
         cache.keep(key("huge.example"), kept(60_000), 100, now);
-        assert!(left(cache.find(&key("huge.example"), now)).is_none());
+        assert!(left(cache.find(key("huge.example").as_ref(), now)).is_none());
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub const OWN_SECONDS: u32 = 60;
 /// Of names that never exist.
 pub const NEVER_SECONDS: u32 = 3600;
 
+/// Serial, refresh, retry and expiry of a SOA (RFC 6303 §3).
+pub const SOA_NUMBERS: [u32; 4] = [1, 3600, 1200, 604_800];
+
 /// The record of an address.
 pub fn address_record(owner: &Name, address: IpAddr, ttl: u32) -> Record {
     let data = match address {
@@ -39,7 +42,9 @@ pub fn alias_record(owner: &Name, to: &Name, ttl: u32) -> Record {
 /// RFC 6303 §3.
 fn soa(zone: &Name, ttl: u32) -> Record {
     let nobody = wire::name("nobody.invalid").unwrap_or_else(Name::root);
-    let data = SOA::new(zone.clone(), nobody, 1, 3600, 1200, 604_800, ttl);
+    let [serial, times @ ..] = SOA_NUMBERS;
+    let [refresh, retry, expire] = times.map(u32::cast_signed);
+    let data = SOA::new(zone.clone(), nobody, serial, refresh, retry, expire, ttl);
     Record::from_rdata(zone.clone(), ttl, RData::SOA(data))
 }
 

@@ -13,6 +13,7 @@ mod judge;
 mod made;
 mod own;
 mod rebinding;
+mod reserved;
 mod resolve;
 mod serve;
 mod signs;
@@ -45,6 +46,7 @@ use self::{
     flights::{Flights, Outcome, Place, landed},
     own::Own,
     rebinding::Private,
+    reserved::Reserved,
     serve::Rates,
     signs::Signs,
     special::Special,
@@ -75,6 +77,8 @@ struct Shared {
     judge: Judge,
     own: Own,
     special: Special,
+    /// What the two above say something of.
+    reserved: Reserved,
     private: Private,
     bounds: Bounds,
     upstreams: Upstreams,
@@ -113,11 +117,14 @@ impl Resolver {
         let seconds =
             |period: config::Period| u32::try_from(period.0.as_secs()).unwrap_or(u32::MAX);
         let most_bytes = usize::try_from(config.memory.0).unwrap_or(usize::MAX);
+        let itself = Own::new(config.zone.as_deref(), name.as_deref(), &config.addresses);
+        let special = Special::default();
         let shared = Arc::new_cyclic(|own| Shared {
             validator: anchors.map(|anchors| Validator::new(own.clone(), anchors)),
             judge,
-            own: Own::new(config.zone.as_deref(), name.as_deref(), &config.addresses),
-            special: Special::default(),
+            reserved: Reserved::new(itself.names().chain(special.names())),
+            own: itself,
+            special,
             private: Private::new(&config.private),
             bounds: Bounds {
                 floor: seconds(config.ttl_floor),
@@ -291,7 +298,7 @@ impl Resolver {
 
     /// What the cache has; asks anew where it is time to.
     fn kept_answer(&self, key: &Key, wanted: &Wanted) -> Found {
-        let found = self.shared.cache().find(key, Instant::now());
+        let found = self.shared.cache().find(key.as_ref(), Instant::now());
         if matches!(found, Found::Fresh { renew: true, .. }) && self.ask(key, wanted).is_err() {
             self.shared.cache().not_renewed(key);
         }

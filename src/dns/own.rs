@@ -44,6 +44,11 @@ impl Own {
         Self { main: certified.or(inside), zone, names, addresses: addresses.to_vec() }
     }
 
+    /// The names, each with what may be below it.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.names.iter().chain(&self.zone)
+    }
+
     /// The box's addresses for a device to which `near` is nearest.
     pub fn addresses<'a>(&'a self, near: &'a IpAddr) -> &'a [IpAddr] {
         if self.addresses.is_empty() { std::slice::from_ref(near) } else { &self.addresses }

@@ -225,7 +225,7 @@ fn strip_ech(answer: &mut Answer) {
 }
 
 /// What may be otherwise then counts no longer than until then, and a second at least.
-fn seconds_until(until: Option<Timestamp>) -> u32 {
+pub fn seconds_until(until: Option<Timestamp>) -> u32 {
     let Some(until) = until else { return u32::MAX };
     let left = until.duration_since(Timestamp::now()).as_secs();
     u32::try_from(left.max(1)).unwrap_or(u32::MAX)

@@ -55,7 +55,7 @@ const NAMES: [(&str, Said); 24] = [
 ];
 /// First labels that nothing outside may answer for: `wpad` would name a proxy for the school's
 /// devices (CERT VU#598349), `_esni` hid names before `ech` did.
-const FIRST_LABELS: [&[u8]; 2] = [b"wpad", b"_esni"];
+pub const FIRST_LABELS: [&[u8]; 2] = [b"wpad", b"_esni"];
 
 /// The names, parsed.
 #[derive(Debug)]
@@ -72,6 +72,11 @@ impl Default for Special {
 }
 
 impl Special {
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.0.iter().map(|(name, _)| name)
+    }
+
     /// What is said of a name that is one of these.
     pub fn answer(&self, asked: &Query) -> Option<Answer> {
         let first = asked.name.iter().next().unwrap_or_default();

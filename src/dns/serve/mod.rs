@@ -1,7 +1,10 @@
 //! Devices' questions taken from sockets, and answers put into them: UDP, TCP (RFC 7766) and TLS
 //! (RFC 7858).
 
+mod batch;
 mod converse;
+mod glance;
+mod quick;
 mod rates;
 mod tcp;
 mod udp;
@@ -51,8 +54,13 @@ impl Resolver {
     /// Serves these sockets until cancelled; ends when the last question has its answer.
     pub async fn serve(&self, sockets: Sockets, token: CancellationToken) {
         let tracker = &self.shared.tracker;
+        // Threads end with this, too, when the runtime ends before anybody cancels.
+        let own_token = token.child_token();
+        let _ended = own_token.clone().drop_guard();
         for socket in sockets.udp {
-            tracker.spawn(udp::serve(self.clone(), Arc::new(socket), token.clone()));
+            if let Err(error) = udp::serve(self, socket, &own_token) {
+                tracing::error!(%error, "devices' questions by UDP cannot be taken");
+            }
         }
         let plain = tcp::Connections::plain();
         let plain = sockets.tcp.into_iter().map(|listener| (listener, plain.clone()));
@@ -99,6 +107,22 @@ enum First {
 
 /// Looks at bytes that came, and answers if nobody else has to be asked. Never waits.
 fn first(own: &Resolver, bytes: &[u8], peer: SocketAddr, near: IpAddr, way: Way) -> First {
+    passed(own, bytes, (peer, near), way, pass(own, peer))
+}
+
+/// May a device ask once more?
+fn pass(own: &Resolver, peer: SocketAddr) -> Pass {
+    own.shared.rates.pass(peer.ip().to_canonical(), Instant::now())
+}
+
+/// The same of what its device's rate says this.
+fn passed(
+    own: &Resolver,
+    bytes: &[u8],
+    (peer, near): (SocketAddr, IpAddr),
+    way: Way,
+    pass: Pass,
+) -> First {
     let who = peer.ip().to_canonical();
     let message = match wire::read_question(bytes) {
         Ok(message) if is_answer(&message.metadata) => return First::Silence,
@@ -114,7 +138,7 @@ fn first(own: &Resolver, bytes: &[u8], peer: SocketAddr, near: IpAddr, way: Way)
     let heard = Heard { message, question, who, near: near.to_canonical(), most };
     let said =
         |rcode, reason| First::Answer(heard.said(&Answer::nothing(rcode, vec![], 0), reason));
-    match own.shared.rates.pass(who, Instant::now()) {
+    match pass {
         Pass::Yes => {}
         Pass::ByTcp if way == Way::Udp => return First::Answer(heard.cut()),
         _ => return First::Silence,

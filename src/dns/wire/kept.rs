@@ -8,17 +8,22 @@
 use std::sync::Arc;
 
 use hickory_proto::{
-    op::{Edns, Header, Message, Query},
+    op::{Edns, Header, Message, Metadata, Query},
     rr::{DNSClass, Name, RecordType},
     serialize::binary::{BinDecodable as _, BinDecoder, BinEncodable as _, BinEncoder},
 };
 
-use super::{BadMessage, HEADER_BYTES, MAX_MESSAGE_BYTES};
+use super::{BadMessage, HEADER_BYTES, MAX_MESSAGE_BYTES, Text};
+use crate::filter::host::Host;
 
 /// RD, in the header's third byte; CD and AD in its fourth.
 const WANTS_RECURSION: u8 = 0x01;
 const NO_CHECKING: u8 = 0x10;
 const IS_AUTHENTIC: u8 = 0x20;
+/// Types whose data leads to another name.
+const CNAME: u16 = 5;
+const SVCB: u16 = 64;
+const HTTPS: u16 = 65;
 /// Where the header counts the last section's records.
 const ADDITIONALS: std::ops::Range<usize> = 10..HEADER_BYTES;
 
@@ -78,23 +83,19 @@ impl Encoded {
     /// question's id, flags and letters, these TTLs, and this EDNS. Nothing if it answers another
     /// question.
     pub fn renewed(&self, asked: &Message, ttl: u32, edns: Option<&Edns>) -> Option<Vec<u8>> {
-        let (message, places) = self.parts();
+        let (message, _) = self.parts();
         let mut bytes = Vec::with_capacity(message.len() + 64);
-        bytes.extend_from_slice(message);
-        let [id0, id1, high, low] = bytes.first_chunk_mut()?;
-        [*id0, *id1] = asked.metadata.id.to_be_bytes();
-        *high = *high & !WANTS_RECURSION | u8::from(asked.metadata.recursion_desired);
-        let unchecked = if asked.metadata.checking_disabled { NO_CHECKING } else { 0 };
-        *low = *low & !NO_CHECKING | unchecked;
-        // RFC 6840 §5.8: only for who understands it.
-        if !asked.metadata.authentic_data && !super::wants_signatures(asked) {
-            *low &= !IS_AUTHENTIC;
-        }
-        put_name(bytes.get_mut(HEADER_BYTES..)?, &asked.queries.first()?.name)?;
-        for place in places.as_chunks().0 {
-            let at = usize::from(u16::from_be_bytes(*place));
-            *bytes.get_mut(at..)?.first_chunk_mut()? = ttl.to_be_bytes();
-        }
+        let Metadata { id, recursion_desired, checking_disabled, authentic_data, .. } =
+            asked.metadata;
+        let renewal = Renewal {
+            id: id.to_be_bytes(),
+            recursion: recursion_desired,
+            no_checking: checking_disabled,
+            authentic: authentic_data || super::wants_signatures(asked),
+            question: &asked.queries.first()?.to_bytes().ok()?,
+            ttl,
+        };
+        self.renew(&renewal, &mut bytes)?;
         if let Some(edns) = edns {
             let end = u32::try_from(bytes.len()).ok()?;
             edns.emit(&mut BinEncoder::with_offset(&mut bytes, end)).ok()?;
@@ -103,20 +104,70 @@ impl Encoded {
         }
         Some(bytes)
     }
-}
 
-/// Writes a name over the same in other letters.
-fn put_name(mut place: &mut [u8], name: &Name) -> Option<()> {
-    for label in name {
-        let (length, rest) = place.split_first_mut()?;
-        let (own, rest) = rest.split_at_mut_checked(label.len())?;
-        if usize::from(*length) != label.len() || !own.eq_ignore_ascii_case(label) {
+    /// The same, without EDNS, behind what is in `into`, which must be nothing.
+    pub fn renew(&self, asked: &Renewal<'_>, into: &mut Vec<u8>) -> Option<()> {
+        let (message, places) = self.parts();
+        into.extend_from_slice(message);
+        let [id0, id1, high, low] = into.first_chunk_mut()?;
+        [*id0, *id1] = asked.id;
+        *high = *high & !WANTS_RECURSION | if asked.recursion { WANTS_RECURSION } else { 0 };
+        *low = *low & !NO_CHECKING | if asked.no_checking { NO_CHECKING } else { 0 };
+        // RFC 6840 §5.8: only for who understands it.
+        if !asked.authentic {
+            *low &= !IS_AUTHENTIC;
+        }
+        let own = into.get_mut(HEADER_BYTES..HEADER_BYTES + asked.question.len())?;
+        if !own.eq_ignore_ascii_case(asked.question) {
             return None;
         }
-        own.copy_from_slice(label);
-        place = rest;
+        own.copy_from_slice(asked.question);
+        for place in places.as_chunks().0 {
+            let at = usize::from(u16::from_be_bytes(*place));
+            *into.get_mut(at..)?.first_chunk_mut()? = asked.ttl.to_be_bytes();
+        }
+        Some(())
     }
-    (place.first() == Some(&0)).then_some(())
+
+    /// Do all hosts that its aliases lead to pass? Nothing where the bytes do not say it: a service
+    /// is in it, or a name that no host has.
+    pub fn all_aliases(&self, mut passes: impl FnMut(&Host) -> bool) -> Option<bool> {
+        let (message, places) = self.parts();
+        for place in places.as_chunks().0 {
+            // The type stands before the class and the TTL, the data behind TTL and length.
+            let at = usize::from(u16::from_be_bytes(*place));
+            match u16::from_be_bytes(*message.get(at.checked_sub(4)?..)?.first_chunk()?) {
+                SVCB | HTTPS => return None,
+                CNAME => {
+                    let mut text = Text::default();
+                    let host = Host::parse(text.of(message, at + 6)?).ok()?;
+                    host.name()?;
+                    if !passes(&host) {
+                        return Some(false);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(true)
+    }
+}
+
+/// What differs between two that ask the same.
+#[derive(Debug)]
+pub struct Renewal<'a> {
+    /// The question's number.
+    pub id: [u8; 2],
+    /// RD.
+    pub recursion: bool,
+    /// CD.
+    pub no_checking: bool,
+    /// Does who asks understand AD?
+    pub authentic: bool,
+    /// Name, type and class, in the letters of who asks.
+    pub question: &'a [u8],
+    /// Seconds that it counts.
+    pub ttl: u32,
 }
 
 /// Where the TTLs of a message stand.

@@ -24,8 +24,8 @@ pub use self::{
         address, data_of, next_name, service, service_data, signed_labels, signed_type, signer,
     },
     edns::{Ede, cookie, edns, reason, wants_signatures},
-    kept::Encoded,
-    name::{host, key, name},
+    kept::{Encoded, Renewal},
+    name::{Text, host, key, name},
 };
 
 /// Bytes of the longest message (RFC 1035 §4.2.2: its length is sent in 16 bits).

@@ -24,12 +24,71 @@ pub fn host(name: &Name) -> Option<Host> {
     })
 }
 
+/// Room for a name as text: nothing is allocated for each that is looked at.
+#[derive(Debug)]
+pub struct Text([u8; MAX_TEXT_BYTES]);
+
+/// Bytes of the longest name as text, with its last dot (RFC 1035 §2.3.4).
+const MAX_TEXT_BYTES: usize = 254;
+/// The two highest bits of a pointer (RFC 1035 §4.1.4).
+const POINTER: u8 = 0xc0;
+
+impl Default for Text {
+    fn default() -> Self {
+        Self([0; MAX_TEXT_BYTES])
+    }
+}
+
+impl Text {
+    /// Of the name that stands there in a message, with its last dot. Nothing where it cannot be
+    /// read, or a label holds what would have to be escaped.
+    pub fn of(&mut self, message: &[u8], at: usize) -> Option<&str> {
+        // Every pointer must lead before the place where the last labels began: no loop.
+        let (mut at, mut before, mut length) = (at, at, 0);
+        loop {
+            let first = *message.get(at)?;
+            if first == 0 {
+                break;
+            }
+            if first & POINTER == POINTER {
+                let low = *message.get(at + 1)?;
+                at = usize::from(u16::from_be_bytes([first & !POINTER, low]));
+                if at >= before {
+                    return None;
+                }
+                before = at;
+                continue;
+            }
+            if first & POINTER != 0 {
+                return None;
+            }
+            let end = at + 1 + usize::from(first);
+            let label = message.get(at + 1..end)?;
+            let place = self.0.get_mut(length..=length + label.len())?;
+            let (dot, own) = place.split_last_mut()?;
+            own.copy_from_slice(label);
+            *dot = b'.';
+            if label.iter().any(|byte| is_escaped(*byte)) {
+                return None;
+            }
+            length += label.len() + 1;
+            at = end;
+        }
+        std::str::from_utf8(self.0.get(..length)?).ok()
+    }
+}
+
+/// Would it have to be escaped in the text of a name?
+fn is_escaped(byte: u8) -> bool {
+    matches!(byte, b'.' | b'\\' | b'"' | 0..=b' ' | 0x7f..)
+}
+
 /// Text of labels; nothing where a label holds what would have to be escaped.
 fn text_of<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let mut text = String::with_capacity(Name::MAX_LENGTH);
     for label in labels {
         for byte in label {
-            if matches!(byte, b'.' | b'\\' | b'"' | 0..=b' ' | 0x7f..) {
+            if is_escaped(*byte) {
                 return None;
             }
             text.push(char::from(*byte));
@@ -62,6 +121,23 @@ mod tests {
         assert!(name(&"x.".repeat(128)).is_none());
         assert_eq!(name("a.Example."), name("a.example"));
         assert_eq!(name(""), Some(Name::root()));
+    }
+
+    #[test]
+    fn text_is_read_out_of_a_message_and_no_pointer_leads_astray() {
+        // "a" at 0, then "b" before a pointer to it, then pointers that may not be followed.
+        let message = [1, b'a', 0, 1, b'b', POINTER, 0, POINTER, 7, POINTER, 9, 0x80, POINTER, 3];
+        let at = |at| Text::default().of(&message, at).map(str::to_owned);
+        assert_eq!(at(0).as_deref(), Some("a."));
+        assert_eq!(at(3).as_deref(), Some("b.a."));
+        assert_eq!(at(12).as_deref(), Some("b.a."));
+        for wrong in [7, 9, 11, 13, 14, usize::MAX] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+        let long = [&[63][..], &[b'x'; 63]].concat();
+        assert!(Text::default().of(&[long.repeat(3), vec![0]].concat(), 0).is_some());
+        assert!(Text::default().of(&[long.repeat(4), vec![0]].concat(), 0).is_none());
+        assert!(Text::default().of(b"\x03a.b\0", 0).is_none());
     }
 
     #[test]
