@@ -50,9 +50,11 @@ impl Refused {
         } else {
             println!("{}: not there; names are made up", archive.display());
             let file = work.join("domains");
-            let lines: String =
-                (0..SHARED).map(|n| format!("site{n}.refused{n}.example\n")).collect();
-            fs::write(&file, lines)?;
+            let mut out = BufWriter::new(fs::File::create(&file)?);
+            for n in 0..SHARED {
+                writeln!(out, "site{n}.refused{n}.example")?;
+            }
+            out.flush()?;
             (format!("domains:{CATEGORY}={}", file.display()), file)
         };
         let names = chosen(&all)?;

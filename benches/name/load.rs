@@ -1,6 +1,12 @@
 //! Questions by `dnsperf`, and what it says of the answers.
 
-use std::{fs, net::SocketAddr, path::Path, process::Command};
+use std::{
+    fs::File,
+    io::{BufWriter, Write as _},
+    net::SocketAddr,
+    path::Path,
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -109,6 +115,9 @@ fn figure(said: &str, label: &str) -> Result<f64> {
 
 /// Writes a file of questions of type A.
 pub fn write<T: AsRef<str>>(file: &Path, names: impl IntoIterator<Item = T>) -> Result<()> {
-    let lines: String = names.into_iter().map(|name| format!("{} A\n", name.as_ref())).collect();
-    fs::write(file, lines).with_context(|| format!("writing {}", file.display()))
+    let mut out = BufWriter::new(File::create(file)?);
+    for name in names {
+        writeln!(out, "{} A", name.as_ref())?;
+    }
+    out.flush().with_context(|| format!("writing {}", file.display()))
 }

@@ -16,6 +16,7 @@ mod rebinding;
 mod reserved;
 mod resolve;
 mod serve;
+mod shelf;
 mod signs;
 mod special;
 pub mod svcb;
@@ -218,7 +219,7 @@ impl Shared {
             Unanswered::Code(ResponseCode::ServFail)
         })?;
         let kept = Kept { message, is_plain: !answer.leads_on() };
-        self.cache().keep(key.clone(), kept.clone(), answer.ttl, Instant::now());
+        self.cache().keep(key, &kept, answer.ttl, Instant::now());
         Ok((kept, answer.ttl))
     }
 

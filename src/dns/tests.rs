@@ -172,7 +172,7 @@ fn knows_of_old(own: &Resolver, text: &str) {
     let answer = Answer::of(vec![record(text, RecordType::A, &[9, 9, 9, 9], 60)], 60);
     let kept = Kept { message: answer.encoded(&asked).unwrap(), is_plain: true };
     let past = Instant::now().checked_sub(Duration::from_secs(120)).unwrap();
-    own.shared.cache().keep(Key::new(&asked, false, false), kept, 60, past);
+    own.shared.cache().keep(&Key::new(&asked, false, false), &kept, 60, past);
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ const MAX_QUESTION_BYTES: usize = 1500;
 
 /// Room for datagrams.
 pub struct Batch {
-    buffers: Box<[[u8; MAX_QUESTION_BYTES]; DATAGRAMS]>,
+    /// One a datagram.
+    buffers: Vec<[u8; MAX_QUESTION_BYTES]>,
     headers: MultiHeaders<SockaddrStorage>,
     /// The length of each that came, and whose it is.
     came: Vec<(usize, SocketAddr)>,
@@ -25,7 +26,7 @@ impl Batch {
     /// Empty.
     pub fn new() -> Self {
         Self {
-            buffers: Box::new([[0; MAX_QUESTION_BYTES]; DATAGRAMS]),
+            buffers: vec![[0; MAX_QUESTION_BYTES]; DATAGRAMS],
             headers: MultiHeaders::preallocate(DATAGRAMS, None),
             came: Vec::with_capacity(DATAGRAMS),
         }
@@ -37,7 +38,8 @@ impl Batch {
     /// None came in that time (`WouldBlock`), or the system has none to give.
     pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<()> {
         self.came.clear();
-        let mut places = self.buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+        let Some(buffers) = self.buffers.first_chunk_mut::<DATAGRAMS>() else { return Ok(()) };
+        let mut places = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
         let (headers, flags) = (&mut self.headers, MsgFlags::MSG_WAITFORONE);
         let came = recvmmsg(socket.as_raw_fd(), headers, places.iter_mut(), flags, None)?;
         // One that has no address is nobody's to answer, and keeps its place.

@@ -13,12 +13,12 @@ use crate::{
     config::Refusal,
     dns::{
         Resolver,
-        cache::{Found, Kept, Key},
+        cache::{Copied, Key},
         judge::Denial,
         made,
         resolve::seconds_until,
         upstream::Wanted,
-        wire::{self, MAX_UDP_BYTES, Renewal},
+        wire::{self, MAX_UDP_BYTES, Renewal, View},
     },
     filter::host::Host,
 };
@@ -50,8 +50,17 @@ const WANTS_SIGNATURES: u8 = 0x80;
 /// The option of a reason (RFC 8914 §2).
 const REASON: [u8; 2] = [0, 15];
 
-/// Answers a device of the school that may ask into `into`, which is emptied before. Never waits.
-pub fn answer(own: &Resolver, bytes: &[u8], who: IpAddr, into: &mut Vec<u8>) -> Quick {
+/// Room that is used again for each question.
+#[derive(Debug, Default)]
+pub struct Room {
+    /// The answer.
+    pub answer: Vec<u8>,
+    kept: Copied,
+}
+
+/// Answers a device of the school that may ask. Never waits.
+pub fn answer(own: &Resolver, bytes: &[u8], who: IpAddr, room: &mut Room) -> Quick {
+    let Room { answer: into, kept: room } = room;
     let Some(seen) = Glance::at(bytes) else { return Quick::Not };
     let now = Instant::now();
     if !is_served(own, who) || own.shared.reserved.holds(seen.name()) {
@@ -68,16 +77,17 @@ pub fn answer(own: &Resolver, bytes: &[u8], who: IpAddr, into: &mut Vec<u8>) -> 
     let done = match (&ruling.denied, &ruling.instead) {
         (Some(denial), _) => refuse(own, &seen, denial, into),
         (None, Some(_)) => None,
-        (None, None) => kept(own, bytes, &seen, now).and_then(|(kept, left)| {
+        (None, None) => kept(own, bytes, &seen, now, room).and_then(|left| {
+            let view = View::of(&room.bytes, room.end);
             let mut hidden = None;
             let passes = |host: &Host| {
                 hidden = judge(host).denied;
                 hidden.is_none()
             };
-            let passes = kept.is_plain || kept.message.all_aliases(passes)?;
+            let passes = room.is_plain || view.all_aliases(passes)?;
             match &hidden {
                 Some(denial) => refuse(own, &seen, denial, into),
-                None if passes => renew(&seen, &kept, left.min(seconds_until(ruling.until)), into),
+                None if passes => renew(&seen, view, left.min(seconds_until(ruling.until)), into),
                 None => None,
             }
         }),
@@ -86,10 +96,15 @@ pub fn answer(own: &Resolver, bytes: &[u8], who: IpAddr, into: &mut Vec<u8>) -> 
     if done.is_some() && into.len() <= seen.most { Quick::Answered } else { Quick::Not }
 }
 
-/// What is kept, for how many seconds; asked for anew where it is time to.
-fn kept(own: &Resolver, bytes: &[u8], seen: &Glance<'_>, now: Instant) -> Option<(Kept, u32)> {
-    let found = own.shared.cache().find(seen.key(), now);
-    let Found::Fresh { kept, left, renew } = found else { return None };
+/// Copies what is kept, for how many seconds; asked for anew where it is time to.
+fn kept(
+    own: &Resolver,
+    bytes: &[u8],
+    seen: &Glance<'_>,
+    now: Instant,
+    into: &mut Copied,
+) -> Option<u32> {
+    let (left, renew) = own.shared.cache().copy(seen.key(), now, into)?;
     if renew {
         let message = wire::read_question(bytes).ok()?;
         let wanted = Wanted {
@@ -102,10 +117,10 @@ fn kept(own: &Resolver, bytes: &[u8], seen: &Glance<'_>, now: Instant) -> Option
             own.shared.cache().not_renewed(&key);
         }
     }
-    Some((kept, left))
+    Some(left)
 }
 
-fn renew(seen: &Glance<'_>, kept: &Kept, left: u32, into: &mut Vec<u8>) -> Option<()> {
+fn renew(seen: &Glance<'_>, kept: View<'_>, left: u32, into: &mut Vec<u8>) -> Option<()> {
     let renewal = Renewal {
         id: seen.id,
         recursion: seen.flags[0] & WANTS_RECURSION != 0,
@@ -114,7 +129,7 @@ fn renew(seen: &Glance<'_>, kept: &Kept, left: u32, into: &mut Vec<u8>) -> Optio
         question: seen.question,
         ttl: left,
     };
-    kept.message.renew(&renewal, into)?;
+    kept.renew(&renewal, into)?;
     if seen.edns {
         put_edns(seen, None, into);
         // No additional records are kept.

@@ -12,6 +12,7 @@ use crate::{
     config,
     dns::{
         Judge, Parts, Ruling,
+        cache::Found,
         serve::{First, Way, first},
         testing::{
             BOX, DEVICE, Peer, alias, asked_name, bytes, question, record, reply, told, wire_name,
@@ -83,8 +84,8 @@ fn sent(text: &str, kind: RecordType, change: impl Fn(&mut Message)) -> Vec<u8> 
 
 fn quickly(own: &Resolver, sent: &[u8]) -> Option<Vec<u8>> {
     // What was in it before is not in the answer.
-    let mut into = b"before".to_vec();
-    (answer(own, sent, DEVICE, &mut into) == Quick::Answered).then_some(into)
+    let mut room = Room { answer: b"before".to_vec(), ..Room::default() };
+    (answer(own, sent, DEVICE, &mut room) == Quick::Answered).then_some(room.answer)
 }
 
 fn at_length(own: &Resolver, sent: &[u8]) -> Vec<u8> {
@@ -180,7 +181,7 @@ async fn what_takes_more_than_a_look_is_left_to_the_long_way() {
     assert!(quickly(&page, &sent("game.example", RecordType::A, |_| ())).is_none());
     let stranger = [9, 9, 9, 9].into();
     let known = sent("www.example", RecordType::A, |_| ());
-    assert_eq!(answer(&own, &known, stranger, &mut Vec::new()), Quick::Not);
+    assert_eq!(answer(&own, &known, stranger, &mut Room::default()), Quick::Not);
 }
 
 #[tokio::test]
@@ -196,7 +197,7 @@ async fn what_is_asked_for_often_is_asked_for_anew_before_its_end() {
     // The same, with a tenth of its time left.
     let since = Instant::now().checked_sub(std::time::Duration::from_secs(295)).unwrap();
     let key = Key::new(&question("www.example", RecordType::A), false, false);
-    own.shared.cache().keep(key, kept, 300, since);
+    own.shared.cache().keep(&key, &kept, 300, since);
     let known = sent("www.example", RecordType::A, |_| ());
     for _ in 0..5 {
         assert!(quickly(&own, &known).is_some());

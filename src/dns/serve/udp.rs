@@ -19,7 +19,7 @@ use super::{
     First, Way,
     batch::Batch,
     further, pass, passed,
-    quick::{self, Quick},
+    quick::{self, Quick, Room},
     rates::Pass,
 };
 use crate::{dns::Resolver, net::around::own_address_toward};
@@ -34,8 +34,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LOOK_UP_EVERY: Duration = Duration::from_millis(250);
 /// Bytes that the kernel keeps while the box is busy: a class that opens its browsers.
 const BUFFER_BYTES: usize = 1 << 20;
-/// Bytes of most answers.
-const USUAL_BYTES: usize = 512;
 
 /// One thread's place at a socket.
 struct Desk {
@@ -90,7 +88,7 @@ pub fn serve(
 impl Desk {
     fn work(&self) {
         use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-        let (mut batch, mut answer) = (Batch::new(), Vec::with_capacity(USUAL_BYTES));
+        let (mut batch, mut room) = (Batch::new(), Room::default());
         while !self.token.is_cancelled() {
             match batch.receive(&self.socket) {
                 Ok(()) => {}
@@ -103,9 +101,9 @@ impl Desk {
             for (bytes, peer) in batch.datagrams() {
                 let (who, pass) = (peer.ip().to_canonical(), pass(&self.own, peer));
                 let quick = pass == Pass::Yes
-                    && quick::answer(&self.own, bytes, who, &mut answer) == Quick::Answered;
+                    && quick::answer(&self.own, bytes, who, &mut room) == Quick::Answered;
                 if quick {
-                    send(&self.socket, &answer, peer);
+                    send(&self.socket, &room.answer, peer);
                 } else {
                     self.at_length(bytes, peer, pass);
                 }

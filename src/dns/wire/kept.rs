@@ -75,6 +75,16 @@ impl Encoded {
         self.bytes.is_empty()
     }
 
+    /// Of what [`to_parts`](Self::to_parts) gave.
+    pub fn of_parts(bytes: &[u8], end: usize) -> Self {
+        Self { bytes: bytes.into(), end }
+    }
+
+    /// The message with where its TTLs stand, and the bytes of the message.
+    pub fn to_parts(&self) -> (&[u8], usize) {
+        (&self.bytes, self.end)
+    }
+
     fn parts(&self) -> (&[u8], &[u8]) {
         self.bytes.split_at_checked(self.end).unwrap_or_default()
     }
@@ -95,7 +105,7 @@ impl Encoded {
             question: &asked.queries.first()?.to_bytes().ok()?,
             ttl,
         };
-        self.renew(&renewal, &mut bytes)?;
+        View::of(&self.bytes, self.end).renew(&renewal, &mut bytes)?;
         if let Some(edns) = edns {
             let end = u32::try_from(bytes.len()).ok()?;
             edns.emit(&mut BinEncoder::with_offset(&mut bytes, end)).ok()?;
@@ -104,10 +114,25 @@ impl Encoded {
         }
         Some(bytes)
     }
+}
 
-    /// The same, without EDNS, behind what is in `into`, which must be nothing.
-    pub fn renew(&self, asked: &Renewal<'_>, into: &mut Vec<u8>) -> Option<()> {
-        let (message, places) = self.parts();
+/// An answer as bytes that somebody else holds.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    message: &'a [u8],
+    places: &'a [u8],
+}
+
+impl<'a> View<'a> {
+    /// Of what [`Encoded::to_parts`] gave.
+    pub fn of(bytes: &'a [u8], end: usize) -> Self {
+        let (message, places) = bytes.split_at_checked(end).unwrap_or_default();
+        Self { message, places }
+    }
+
+    /// As [`Encoded::renewed`], without EDNS, behind what is in `into`, which must be nothing.
+    pub fn renew(self, asked: &Renewal<'_>, into: &mut Vec<u8>) -> Option<()> {
+        let Self { message, places } = self;
         into.extend_from_slice(message);
         let [id0, id1, high, low] = into.first_chunk_mut()?;
         [*id0, *id1] = asked.id;
@@ -131,8 +156,8 @@ impl Encoded {
 
     /// Do all hosts that its aliases lead to pass? Nothing where the bytes do not say it: a service
     /// is in it, or a name that no host has.
-    pub fn all_aliases(&self, mut passes: impl FnMut(&Host) -> bool) -> Option<bool> {
-        let (message, places) = self.parts();
+    pub fn all_aliases(self, mut passes: impl FnMut(&Host) -> bool) -> Option<bool> {
+        let Self { message, places } = self;
         for place in places.as_chunks().0 {
             // The type stands before the class and the TTL, the data behind TTL and length.
             let at = usize::from(u16::from_be_bytes(*place));

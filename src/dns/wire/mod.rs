@@ -24,7 +24,7 @@ pub use self::{
         address, data_of, next_name, service, service_data, signed_labels, signed_type, signer,
     },
     edns::{Ede, cookie, edns, reason, wants_signatures},
-    kept::{Encoded, Renewal},
+    kept::{Encoded, Renewal, View},
     name::{Text, host, key, name},
 };
 
