@@ -99,7 +99,8 @@ fn simulator() -> Result<Simulator> {
     if nix::unistd::geteuid().is_root() {
         command.args(["--process-user=root", "--process-group=root"]);
     }
-    command.stdin(Stdio::null()).stdout(File::create(&log)?).stderr(Stdio::null());
+    let said = File::create(&log)?;
+    command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
     let simulator = Simulator { address, child: command.spawn()?, folder };
     let begun = Instant::now();
     while !fs::read_to_string(&log)?.contains("Listening at UDP/IPv4 endpoint") {

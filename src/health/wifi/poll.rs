@@ -16,9 +16,10 @@ use super::{
 };
 
 /// Requests under way at one controller.
-const AT_ONCE: usize = 6;
-/// Columns asked for in one request.
-const COLUMNS_AT_ONCE: usize = 3;
+const AT_ONCE: usize = 8;
+/// Columns asked for in one request. More would make each walk longer, and what bounds it on a long way
+/// is the number of answers that follow one another.
+const COLUMNS_AT_ONCE: usize = 2;
 /// Objects asked for by name in one request.
 const OBJECTS_AT_ONCE: usize = 40;
 /// Gaps that are told of.
@@ -86,8 +87,9 @@ async fn look<A: Agent>(
     let family = tables::family(who.kind);
     let course = Course::new(who.up_time, until);
     let mut gaps = Vec::new();
-    let totals = totals(agent, family, &course).await;
-    let read = read_tables(agent, family, &course).await?;
+    let (totals, read) =
+        tokio::join!(totals(agent, family, &course), read_tables(agent, family, &course));
+    let read = read?;
     let silent = |column: &Column| column.cut == Some(Cut::Ask(AskError::Silent));
     if read.iter().flatten().all(silent) {
         // It went away in the middle.
@@ -250,14 +252,16 @@ fn note_gaps(table: &Table, columns: &[Column], gaps: &mut Vec<String>) {
         return;
     }
     for ((number, means), column) in table.columns.iter().zip(columns) {
+        let means = format!("{means:?}");
+        let means = means.split('(').next().unwrap_or_default();
         match &column.cut {
             Some(cut) => gaps.push(format!(
-                "{}, column {number} ({means:?}): after {} rows, {cut}",
+                "{}, column {number} ({means}): after {} rows, {cut}",
                 table.name,
                 column.rows.len()
             )),
             None if column.rows.is_empty() => {
-                gaps.push(format!("{}, column {number} ({means:?}): not there", table.name));
+                gaps.push(format!("{}, column {number} ({means}): not there", table.name));
             }
             None => {}
         }
