@@ -174,7 +174,12 @@ fn chained(
 ) -> Result<(Vec<Name>, Vec<Record>), NoAnswer> {
     let mut chain = vec![name.clone()];
     while let Some(last) = chain.last() {
-        let is_alias = |one: &&Record| one.record_type() == RecordType::CNAME && one.name == *last;
+        // One of another class is left out below, and so must be what it leads to.
+        let is_alias = |one: &&Record| {
+            one.record_type() == RecordType::CNAME
+                && one.dns_class == DNSClass::IN
+                && one.name == *last
+        };
         let alias = records.iter().find(is_alias).filter(|_| kind != RecordType::CNAME);
         let Some(next) = alias.and_then(next_name) else { break };
         if chain.len() > MAX_ALIASES || chain.contains(&next) {
@@ -263,6 +268,16 @@ mod tests {
         let owners: Vec<_> = read.answers.iter().map(|one| one.name.to_string()).collect();
         assert_eq!(owners, ["www.school.example.", "cdn.example."]);
         assert_eq!((read.ttl, read.names().count(), read.leads_on()), (60, 1, true));
+    }
+
+    #[test]
+    fn an_alias_of_another_class_leads_nowhere() {
+        let asked = question("a.example", RecordType::A);
+        let mut other = alias("a.example", "game.example");
+        other.dns_class = DNSClass::CH;
+        let address = record("game.example", RecordType::A, &[9; 4], 60);
+        let read = Answer::read(message(&asked, vec![other, address]), &asked, BOUNDS).unwrap();
+        assert_eq!(read.answers, []);
     }
 
     #[test]
