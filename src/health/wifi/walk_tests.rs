@@ -141,8 +141,9 @@ async fn an_answer_that_does_not_fit_is_asked_for_in_smaller_parts() {
 
 #[tokio::test]
 async fn a_walk_ends_when_its_time_is_over_with_what_it_has() {
+    type Sound = fn(u32, &[Oid], u32) -> Option<Answer>;
     /// Answers twice, then never.
-    struct Stuck(Tables<fn(u32, &[Oid], u32) -> Option<Answer>>);
+    struct Stuck(Tables<Sound>);
     impl Agent for Stuck {
         async fn get(&self, oids: &[Oid]) -> Answer {
             self.0.get(oids).await
