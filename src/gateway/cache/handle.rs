@@ -95,7 +95,8 @@ impl Visit {
         }
         let (mut landed, mut collapsed) = (None, false);
         for _ in 0..MAX_LOOKS {
-            let found = self.shared.index.find(&self.asked.key, &self.asked.headers);
+            let found = self.found();
+            let nothing = found.entry.is_none();
             let (plan, way) = match self.look(found, landed, collapsed).await {
                 Look::Answer(answer) => return answer,
                 Look::Ask(plan, way) => (plan, way),
@@ -119,6 +120,12 @@ impl Visit {
                     collapsed = true;
                     continue;
                 }
+                // A flight that landed since the look has brought what is missing.
+                Boarding::Lead(lead) if nothing && self.found().entry.is_some() => {
+                    lead.land(Landed::Stored, self.clock.now());
+                    (landed, collapsed) = (Some(Landed::Stored), true);
+                    continue;
+                }
                 Boarding::Lead(lead) => self.lead(lead, plan).await,
                 Boarding::Alone => Some(self.exchange(plan).await),
             };
@@ -129,6 +136,11 @@ impl Visit {
             }
         }
         self.unstored(Way::Bypass).await
+    }
+
+    /// What is stored for this request.
+    fn found(&self) -> Found {
+        self.shared.index.find(&self.asked.key, &self.asked.headers)
     }
 
     /// Looks at what is stored, after a flight landed or without one.
