@@ -26,6 +26,8 @@ use super::{
 
 /// Buffer with which a cold run is read into the page cache.
 const WARM_BYTES: usize = 256 * 1024;
+/// Bytes from one look at the page cache to the next.
+const PROBE_BYTES: usize = 1 << 20;
 /// Bytes of a file that are read to be sealed: four TLS records. A slow reader holds one or two.
 const COPY_BYTES: usize = 64 * 1024;
 
@@ -156,9 +158,9 @@ fn poll_run(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<Bytes>> {
     if coming.is_none() {
-        let (far, last) = (file.clone(), offset + run as u64 - 1);
+        let far = file.clone();
         let read = match way {
-            Way::Sent(runs) if is_hot(file, offset) && is_hot(file, last) => {
+            Way::Sent(runs) if are_hot(file, offset, run) => {
                 return Poll::Ready(Ok(runs.placeholder(far, offset, run)));
             }
             Way::Sent(_) => {
@@ -191,6 +193,12 @@ fn read_now(file: &File, buffer: &mut [u8], offset: u64) -> bool {
     let wanted = buffer.len();
     let bufs = &mut [IoSliceMut::new(buffer)];
     rustix::io::preadv2(file, bufs, offset, ReadWriteFlags::NOWAIT).is_ok_and(|read| read == wanted)
+}
+
+/// Is a run in the page cache? A few of its bytes answer for those between them.
+fn are_hot(file: &File, offset: u64, run: usize) -> bool {
+    let last = std::iter::once(run - 1);
+    (0..run).step_by(PROBE_BYTES).chain(last).all(|at| is_hot(file, offset + at as u64))
 }
 
 /// Would this byte come without waiting for the disk? Where the file system cannot tell, it is
