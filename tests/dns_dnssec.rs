@@ -9,9 +9,10 @@
 
 mod support;
 
-use std::{net::SocketAddr, process::Command};
+use std::net::SocketAddr;
 
 use support::{
+    dig::dig,
     school_box::{SchoolBox, free_address},
     signed::{Signed, Signing, Zone},
 };
@@ -79,15 +80,7 @@ impl School {
 
     /// What `dig` shows; it fails the test when it gets no answer.
     fn dig(&self, words: &str) -> String {
-        let output = Command::new("dig")
-            .arg(format!("@{}", self.dns.ip()))
-            .args(["-p", &self.dns.port().to_string(), "+tries=1", "+time=20"])
-            .args(words.split(' '))
-            .output()
-            .unwrap_or_else(|error| panic!("dig, scripts/install test: {error}"));
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "dig {words}: {said}\n{}", self.school.log());
-        said
+        dig(&self.school, self.dns, words)
     }
 
     /// The code, is it said to be checked, and what is found.

@@ -5,12 +5,13 @@
 mod journal_support;
 mod support;
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use journal_support::all;
 use preau::journal::{Identity, Record, Refused, Verdict, new_identity};
 use support::{
+    dig::dig,
     names::Names,
     school_box::{SchoolBox, free_address},
     until,
@@ -38,13 +39,7 @@ fn a_refused_name_is_one_line_however_often_and_in_how_many_kinds_it_is_asked_fo
     let school = SchoolBox::start_with("0510035L", "", &settings);
     for words in ["jeux.example A", "jeux.example AAAA", "jeux.example HTTPS", "innocent.example A"]
     {
-        let output = Command::new("dig")
-            .arg(format!("@{}", dns.ip()))
-            .args(["-p", &dns.port().to_string(), "+tries=1", "+time=10"])
-            .args(words.split(' '))
-            .output()
-            .unwrap_or_else(|error| panic!("dig, scripts/install test: {error}"));
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = dig(&school, dns, words);
         assert!(said.contains("NXDOMAIN"), "{words}: {said}\n{}", school.log());
     }
     let journal = school.folder.path().join("data/journal");

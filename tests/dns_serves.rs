@@ -23,6 +23,7 @@ use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use support::{
     PATIENCE,
+    dig::dig,
     names::{Names, Zone},
     school_box::{SchoolBox, free_address},
 };
@@ -70,15 +71,7 @@ impl School {
 
     /// What `dig` shows; it fails the test when it gets no answer.
     fn dig(&self, words: &str) -> String {
-        let output = Command::new("dig")
-            .arg(format!("@{}", self.dns.ip()))
-            .args(["-p", &self.dns.port().to_string(), "+tries=1", "+time=10"])
-            .args(words.split(' '))
-            .output()
-            .unwrap_or_else(|error| panic!("dig, scripts/install test: {error}"));
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "dig {words}: {said}\n{}", self.school.log());
-        said
+        dig(&self.school, self.dns, words)
     }
 
     fn short(&self, words: &str) -> Vec<String> {

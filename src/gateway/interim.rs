@@ -7,7 +7,6 @@
 
 use std::{
     collections::VecDeque,
-    fmt::Write as _,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -101,10 +100,8 @@ impl Herald {
 
 /// The head as it goes out; `None` where it is too long.
 fn written(status: StatusCode, fields: &HeaderMap) -> Option<Vec<u8>> {
-    let mut head = String::new();
     let reason = status.canonical_reason().unwrap_or_default();
-    write!(head, "HTTP/1.1 {} {reason}\r\n", status.as_u16()).ok()?;
-    let mut bytes = head.into_bytes();
+    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
     for (name, value) in fields {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             bytes.extend_from_slice(part);
@@ -136,7 +133,7 @@ impl<T> Heralded<T> {
 impl<T: Write + Unpin> Heralded<T> {
     /// Writes what waits: all of it, or the rest of what has begun.
     fn poll_say(&mut self, cx: &mut Context<'_>, all: bool) -> Poll<io::Result<()>> {
-        let shared = self.interim.0.clone();
+        let Self { inner, interim: Interim(shared) } = self;
         if !shared.pending.load(Ordering::Acquire) {
             return Poll::Ready(Ok(()));
         }
@@ -146,7 +143,7 @@ impl<T: Write + Unpin> Heralded<T> {
         }
         while said.begun > 0 {
             let waiting = said.waiting.make_contiguous();
-            let written = ready!(Pin::new(&mut self.inner).poll_write(cx, waiting))?;
+            let written = ready!(Pin::new(&mut *inner).poll_write(cx, waiting))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -28,7 +28,7 @@ use tokio::{
 
 /// The longest run that one placeholder stands for. With 1 MiB hyper's loop came to its end many times
 /// a body, and each time its task was offered to another worker: on two cores that took the core of
-/// who reads (200 MB from the cache: 0.9 x nginx; so, 1.2 x).
+/// who reads.
 pub const RUN_BYTES: usize = 8 << 20;
 /// Never written, so it takes no memory: only its addresses matter.
 static PLACEHOLDER: [u8; RUN_BYTES] = [0; RUN_BYTES];

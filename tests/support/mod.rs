@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod browser;
+pub mod dig;
 pub mod door;
 pub mod http;
 pub mod idp;

@@ -3,26 +3,21 @@
 //!
 //! Ours, beside `hickory_proto`, for speed alone, as `wire/kept.rs`. Pure.
 
-use crate::dns::wire::{HEADER_BYTES, MAX_UDP_BYTES, MIN_UDP_BYTES};
+use hickory_proto::rr::RecordType;
+
+use crate::dns::wire::{
+    self, AUTHENTIC, COOKIE, HEADER_BYTES, MAX_UDP_BYTES, MIN_UDP_BYTES, NO_CHECKING,
+    WANTS_RECURSION,
+};
 
 /// Bytes of the longest name without the root's label (RFC 1035 §2.3.4).
 const MAX_NAME_BYTES: usize = 254;
 /// Bytes of the longest label.
 const MAX_LABEL_BYTES: u8 = 63;
-/// RD, in the header's third byte; AD and CD in its fourth (RFC 1035 §4.1.1, RFC 4035 §3.2).
-pub const WANTS_RECURSION: u8 = 0x01;
-const UNDERSTANDS_AUTHENTIC: u8 = 0x20;
-pub const NO_CHECKING: u8 = 0x10;
 /// Class IN.
 const IN: [u8; 2] = [0, 1];
-/// Types that are no data's: OPT, and those of questions alone (RFC 6895 §3.1).
-const OPT: u16 = 41;
-const META: std::ops::RangeInclusive<u16> = 128..=255;
 /// DO, in the first byte of EDNS's flags (RFC 3225).
 const WANTS_SIGNATURES: u8 = 0x80;
-/// The option that must have one of these lengths, or the message is broken (RFC 7873 §5.2.2).
-const COOKIE: u16 = 10;
-const COOKIE_BYTES: [std::ops::RangeInclusive<usize>; 2] = [8..=8, 16..=40];
 
 /// What was seen.
 #[derive(Debug)]
@@ -51,14 +46,14 @@ impl<'a> Glance<'a> {
         let [id0, id1, high, low, 0, 1, 0, 0, 0, 0, 0, more @ (0 | 1)] = *header else {
             return None;
         };
-        if high & !WANTS_RECURSION != 0 || low & !(UNDERSTANDS_AUTHENTIC | NO_CHECKING) != 0 {
+        if high & !WANTS_RECURSION != 0 || low & !(AUTHENTIC | NO_CHECKING) != 0 {
             return None;
         }
         let name = name_bytes(rest)?;
         let (question, after) = rest.split_at_checked(name + 5)?;
         let [kind @ .., class0, class1] = *question.last_chunk::<4>()?;
         let kind_number = u16::from_be_bytes(kind);
-        let is_data = kind_number != 0 && kind_number != OPT && !META.contains(&kind_number);
+        let is_data = kind_number != 0 && !wire::is_meta(RecordType::from(kind_number));
         if !is_data || [class0, class1] != IN {
             return None;
         }
@@ -89,7 +84,7 @@ impl<'a> Glance<'a> {
 
     /// Does who asks understand AD (RFC 6840 §5.8)?
     pub fn understands_authentic(&self) -> bool {
-        self.signatures || self.flags[1] & UNDERSTANDS_AUTHENTIC != 0
+        self.signatures || self.flags[1] & AUTHENTIC != 0
     }
 }
 
@@ -118,8 +113,7 @@ fn edns(bytes: &[u8]) -> Option<(u16, bool)> {
         let ([code0, code1, length0, length1], rest) = options.split_first_chunk::<4>()?;
         let length = usize::from(u16::from_be_bytes([*length0, *length1]));
         let (_, rest) = rest.split_at_checked(length)?;
-        let is_cookie = u16::from_be_bytes([*code0, *code1]) == COOKIE;
-        if is_cookie && !COOKIE_BYTES.iter().any(|bytes| bytes.contains(&length)) {
+        if u16::from_be_bytes([*code0, *code1]) == COOKIE && !wire::is_cookie(length) {
             return None;
         }
         options = rest;
@@ -131,14 +125,13 @@ fn edns(bytes: &[u8]) -> Option<(u16, bool)> {
 mod tests {
     use hickory_proto::{
         op::{Message, MessageType, OpCode},
-        rr::{DNSClass, RecordType},
+        rr::DNSClass,
     };
 
     use super::*;
     use crate::dns::{
         cache::Key,
         testing::{bytes, question},
-        wire,
     };
 
     fn asked(change: impl Fn(&mut Message)) -> Vec<u8> {

@@ -5,10 +5,7 @@ use std::{net::IpAddr, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{
-    glance::{Glance, NO_CHECKING, WANTS_RECURSION},
-    is_served,
-};
+use super::{glance::Glance, is_served};
 use crate::{
     config::Refusal,
     dns::{
@@ -18,7 +15,7 @@ use crate::{
         made,
         resolve::seconds_until,
         upstream::Wanted,
-        wire::{self, MAX_UDP_BYTES, Renewal, View},
+        wire::{self, MAX_UDP_BYTES, NO_CHECKING, Renewal, View, WANTS_RECURSION},
     },
     filter::host::Host,
 };

@@ -1,14 +1,14 @@
 //! The keys that are trusted without being signed: the root's, or those of a file.
 
 use std::{
-    fmt,
-    fs::File,
-    io::{self, Read as _},
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use hickory_proto::dnssec::TrustAnchors;
+
+use crate::config::data_file;
 
 /// Bytes of a file of keys: each has a few hundred.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -27,7 +27,7 @@ impl fmt::Debug for Anchors {
 #[derive(Debug, thiserror::Error)]
 pub enum AnchorsError {
     /// It cannot be read.
-    #[error("dns.trust_anchors: {file}: {error}")]
+    #[error("dns.trust_anchors: {file}: {error} (text is expected, of at most 64 KiB)")]
     Io {
         /// The file.
         file: PathBuf,
@@ -35,9 +35,7 @@ pub enum AnchorsError {
         error: io::Error,
     },
     /// It holds something else.
-    #[error(
-        "dns.trust_anchors: {file}: {why}; expected: lines such as `. IN DNSKEY 257 3 13 …`, at most 64 KiB"
-    )]
+    #[error("dns.trust_anchors: {file}: {why}; expected: lines such as `. IN DNSKEY 257 3 13 …`")]
     Content {
         /// The file.
         file: PathBuf,
@@ -53,12 +51,8 @@ pub enum AnchorsError {
 pub fn anchors(file: Option<&Path>) -> Result<Anchors, AnchorsError> {
     let Some(file) = file else { return Ok(Anchors(Arc::default())) };
     let io = |error| AnchorsError::Io { file: file.to_owned(), error };
+    let text = data_file(file, MAX_BYTES).map_err(io)?;
     let content = |why: String| AnchorsError::Content { file: file.to_owned(), why };
-    let mut text = String::new();
-    File::open(file).map_err(io)?.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(io)?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(content("it is too long".to_owned()));
-    }
     let anchors: TrustAnchors = text.parse().map_err(|error| content(format!("{error}")))?;
     let has_key = text.lines().any(|line| line.contains("DNSKEY"));
     if has_key {

@@ -11,7 +11,8 @@ use hickory_proto::{
 
 use super::{BadMessage, MAX_UDP_BYTES};
 
-const COOKIE: u16 = 10;
+/// The option of a cookie (RFC 7873 §4).
+pub const COOKIE: u16 = 10;
 /// `hickory_proto` has no name for it.
 const EXTENDED_ERROR: u16 = 15;
 /// Bytes of a client's part of a cookie (RFC 7873 §4).
@@ -74,10 +75,13 @@ pub fn edns(signatures: bool, cookie: Option<Vec<u8>>, reason: Option<&Ede>) -> 
 /// Of an OPT record.
 pub(super) fn read(record: &Record) -> Result<Edns, BadMessage> {
     let edns = Edns::from(record);
-    let is_cookie =
-        |bytes: &[u8]| bytes.len() == CLIENT_COOKIE_BYTES || COOKIE_BYTES.contains(&bytes.len());
-    // RFC 7873 §5.2.2: a cookie of any other length is a broken message.
-    if option(&edns, COOKIE).is_none_or(is_cookie) { Ok(edns) } else { Err(BadMessage::Cookie) }
+    let good = option(&edns, COOKIE).is_none_or(|cookie| is_cookie(cookie.len()));
+    if good { Ok(edns) } else { Err(BadMessage::Cookie) }
+}
+
+/// Has a cookie so many bytes? With any other length a message is broken (RFC 7873 §5.2.2).
+pub fn is_cookie(bytes: usize) -> bool {
+    bytes == CLIENT_COOKIE_BYTES || COOKIE_BYTES.contains(&bytes)
 }
 
 fn option(edns: &Edns, code: u16) -> Option<&[u8]> {

@@ -13,13 +13,11 @@ use hickory_proto::{
     serialize::binary::{BinDecodable as _, BinDecoder, BinEncodable as _, BinEncoder},
 };
 
-use super::{BadMessage, HEADER_BYTES, MAX_MESSAGE_BYTES, Text};
+use super::{
+    AUTHENTIC, BadMessage, HEADER_BYTES, MAX_MESSAGE_BYTES, NO_CHECKING, Text, WANTS_RECURSION,
+};
 use crate::filter::host::Host;
 
-/// RD, in the header's third byte; CD and AD in its fourth.
-const WANTS_RECURSION: u8 = 0x01;
-const NO_CHECKING: u8 = 0x10;
-const IS_AUTHENTIC: u8 = 0x20;
 /// Types whose data leads to another name.
 const CNAME: u16 = 5;
 const SVCB: u16 = 64;
@@ -140,7 +138,7 @@ impl<'a> View<'a> {
         *low = *low & !NO_CHECKING | if asked.no_checking { NO_CHECKING } else { 0 };
         // RFC 6840 §5.8: only for who understands it.
         if !asked.authentic {
-            *low &= !IS_AUTHENTIC;
+            *low &= !AUTHENTIC;
         }
         let own = into.get_mut(HEADER_BYTES..HEADER_BYTES + asked.question.len())?;
         if !own.eq_ignore_ascii_case(asked.question) {

@@ -23,7 +23,7 @@ pub use self::{
     data::{
         address, data_of, next_name, service, service_data, signed_labels, signed_type, signer,
     },
-    edns::{Ede, cookie, edns, reason, wants_signatures},
+    edns::{COOKIE, Ede, cookie, edns, is_cookie, reason, wants_signatures},
     kept::{Encoded, Renewal, View},
     name::{Text, host, key, name},
 };
@@ -32,6 +32,12 @@ pub use self::{
 pub const MAX_MESSAGE_BYTES: usize = 65_535;
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 12;
+/// RD, in the header's third byte (RFC 1035 §4.1.1).
+pub const WANTS_RECURSION: u8 = 0x01;
+/// AD, in its fourth (RFC 4035 §3.2): of a question, that it is understood.
+pub const AUTHENTIC: u8 = 0x20;
+/// CD, beside it.
+pub const NO_CHECKING: u8 = 0x10;
 /// Bytes of an answer over UDP for who says nothing of its size (RFC 1035 §4.2.1).
 pub const MIN_UDP_BYTES: usize = 512;
 /// Bytes of the largest answer sent or asked for over UDP: it passes everywhere unbroken (DNS flag
