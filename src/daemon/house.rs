@@ -9,7 +9,10 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{Semaphore, watch};
 
-use super::{DaemonError, filtering, journal, judging::Judging, names, presence, secure::Secure};
+use super::{
+    DaemonError, filtering, journal, judging::Judging, measuring::Measuring, names, presence,
+    secure::Secure,
+};
 use crate::{
     access::Access,
     catalogue::Catalogue,
@@ -54,6 +57,8 @@ pub(super) struct House {
     pub(super) link: Link,
     /// The school's Wi-Fi, if it has a controller.
     pub(super) wifi: Option<Wifi>,
+    /// Whoever has values to tell, or finds something wrong.
+    pub(super) measuring: Measuring,
     /// Its name and certificate, if it has a name.
     pub(super) secure: Option<Secure>,
     pub(super) started_at: Timestamp,
@@ -132,6 +137,7 @@ impl House {
             gateway,
             link,
             wifi,
+            measuring: Measuring::default(),
             secure,
             started_at: Timestamp::now(),
             file,

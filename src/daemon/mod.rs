@@ -10,6 +10,7 @@ mod holdings;
 mod house;
 mod journal;
 mod judging;
+mod measuring;
 mod names;
 mod notice;
 mod presence;

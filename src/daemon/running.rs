@@ -181,6 +181,8 @@ impl Tasks {
             let filter = filter.clone();
             async move { filter.run(token).await }
         });
+        let (sources, watchers) = (house.measuring.sources.len(), house.measuring.watchers.len());
+        tracing::debug!(sources, watchers, "who measures");
         if let Some(wifi) = house.wifi.clone() {
             self.supervised("wifi", move |token| {
                 let wifi = wifi.clone();

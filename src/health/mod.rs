@@ -1,7 +1,10 @@
-//! Measures the school's Wi-Fi: what its controllers say of their access points, remembered from one
-//! look to the next.
+//! Measures the link, the school's Wi-Fi and the box, and says what is wrong: values go to `metrics`'
+//! names, findings to incidents.
 //!
 //! Not here: what the gateway sees of the link (`net::link`), who uses the Wi-Fi (tables of stations
-//! are never read), and what becomes of the figures.
+//! are never read), and how values reach the region.
 
+pub mod finding;
+pub mod metrics;
+pub mod sample;
 pub mod wifi;
