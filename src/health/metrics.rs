@@ -71,7 +71,7 @@ pub static PROBE_JITTER: Metric = Metric::gauge(
     32,
 );
 
-/// Time of each phase of the last fetch: dns, connect, tls, first_byte.
+/// Time of each phase of the last fetch: dns, connect, tls, `first_byte`.
 pub static PROBE_PHASE: Metric = Metric::gauge(
     "preau_probe_phase_seconds",
     "Time of each phase of the last fetch: dns, connect, tls, first_byte.",
