@@ -59,7 +59,7 @@ pub static PROBE_LOST: Metric = Metric::counter(
 pub static PROBE_RTT: Metric = Metric::gauge(
     "preau_probe_rtt_seconds",
     "Round trips of the last minute.",
-    &["target", "method", "quantile"],
+    &["target", "method", "percentile"],
     96,
 );
 
