@@ -61,7 +61,13 @@ pub use self::{
     serve::Sockets,
     validate::{Anchors, AnchorsError, anchors},
 };
-use crate::{config, net::link::Link};
+use crate::{
+    config,
+    net::{
+        link::Link,
+        tally::{Counts, Tally},
+    },
+};
 
 /// Addresses of one name that the box's own rooms are told.
 const MAX_ADDRESSES: usize = 32;
@@ -89,6 +95,7 @@ struct Shared {
     cache: Mutex<Cache>,
     flights: Flights,
     rates: Rates,
+    tally: Tally,
     /// Questions under way, and devices' connections.
     tracker: TaskTracker,
 }
@@ -136,6 +143,7 @@ impl Resolver {
             cache: Mutex::new(Cache::new(most_bytes, config.stale.0)),
             flights: Flights::default(),
             rates: Rates::new(config.per_device),
+            tally: Tally::default(),
             tracker: TaskTracker::new(),
             config,
         });
@@ -181,6 +189,11 @@ impl Resolver {
     /// Is it away, what answers are asked of?
     pub fn is_cut_off(&self) -> bool {
         self.shared.signs.are_cut() || self.shared.upstreams.are_away()
+    }
+
+    /// What came of devices' questions, since its start.
+    pub fn counts(&self) -> Counts {
+        self.shared.tally.counts()
     }
 
     /// Answers that are kept, and bytes they take.

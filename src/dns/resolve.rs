@@ -18,7 +18,7 @@ use super::{
     upstream::{Unanswered, Wanted, is_forwarded},
     wire::{self, Ede, Encoded, signed_type},
 };
-use crate::filter::host::Host;
+use crate::{filter::host::Host, net::tally::Came};
 
 /// RFC 8767 §4: the TTL of old answers.
 pub const STALE_SECONDS: u32 = 30;
@@ -50,6 +50,17 @@ pub enum Reply {
 impl Reply {
     fn made(answer: Answer) -> Self {
         Self::Made(Box::new(answer), None)
+    }
+
+    /// As it is counted. A name that is broken by its own fault has its answer.
+    pub fn came(&self) -> Came {
+        match self {
+            Self::Made(_, Some(reason)) if [Ede::BLOCKED, Ede::FILTERED].contains(&reason.code) => {
+                Came::Refused
+            }
+            Self::Made(_, Some(reason)) if reason.code == Ede::NETWORK => Came::Failed,
+            Self::Made(..) | Self::Kept(..) => Came::Served,
+        }
     }
 
     fn code(rcode: ResponseCode, reason: Option<Ede>) -> Self {

@@ -20,7 +20,11 @@ use super::{
     serve::{Seat, device_end},
     tunnel::{self, End},
 };
-use crate::{filter::host::Host, journal::Verdict, net::body::Body};
+use crate::{
+    filter::host::Host,
+    journal::Verdict,
+    net::{body::Body, tally::Came},
+};
 
 /// See [`Ruling::instead`].
 type Instead = Option<Arc<Host>>;
@@ -50,6 +54,7 @@ pub async fn answer(
     };
     match opened {
         Ok((asked, dialled, instead)) => {
+            note.came(Came::Served);
             let (gateway, switched) = (gateway.clone(), hyper::upgrade::on(request));
             shared.tracker.spawn(async move {
                 let origin = End { stream: dialled.stream, early: dialled.early };

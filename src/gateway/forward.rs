@@ -26,7 +26,7 @@ use super::{
     serve::Seat,
     upgrade,
 };
-use crate::net::body::Body;
+use crate::net::{body::Body, tally::Came};
 
 pub async fn answer(
     gateway: &Gateway,
@@ -54,6 +54,9 @@ pub async fn answer(
             }
         },
     };
+    if answered.is_ok() {
+        note.came(Came::Served);
+    }
     let mut answered = answered.unwrap_or_else(|why| {
         note.refused(&why);
         shared.pages.refusal(&shared.home, &heard, asked.as_ref().ok(), &seat, &why)

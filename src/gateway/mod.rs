@@ -31,6 +31,7 @@ mod probes;
 mod recent;
 mod refusal;
 mod serve;
+mod tally;
 pub mod transparent;
 mod tunnel;
 mod upgrade;
@@ -73,6 +74,7 @@ use crate::{
         body::Body,
         guests::Guests,
         link::{Link, State},
+        tally::{Counts, Tally},
     },
 };
 
@@ -101,6 +103,7 @@ struct Shared {
     cache: Option<Cache>,
     /// Nothing: no account is kept.
     journal: Option<Journal>,
+    tally: Arc<Tally>,
     /// The link's two ways.
     down: Fairness,
     up: Fairness,
@@ -138,7 +141,10 @@ impl Shared {
     /// A line of the account, when one is kept and the place is not the box itself.
     fn note(&self, seat: &Seat, asked: Option<&Asked>) -> Note {
         let at_home = asked.is_some_and(|asked| self.home.is(asked, seat.local));
-        if at_home { Note::default() } else { Note::begin(self.journal.as_ref(), seat, asked) }
+        if at_home {
+            return Note::default();
+        }
+        Note::begin(self.journal.as_ref(), &self.tally, seat, asked)
     }
 
     /// What counts that a device takes, when devices share the link or it is under a ceiling.
@@ -176,6 +182,7 @@ impl Gateway {
             asking: Asking::new(reviews),
             cache,
             journal,
+            tally: Arc::default(),
             down: Fairness::new(config.downlink, config.reserve),
             up: Fairness::new(config.uplink, config.reserve),
             config,
@@ -224,6 +231,11 @@ impl Gateway {
     /// How much its cache holds, if it has one.
     pub fn cached(&self) -> Option<cache::Usage> {
         self.shared.cache.as_ref().map(Cache::usage)
+    }
+
+    /// What came of what it was asked, since its start.
+    pub fn counts(&self) -> Counts {
+        self.shared.tally.counts()
     }
 
     async fn tidy(&self, token: CancellationToken) {

@@ -1,5 +1,5 @@
 //! One line of the account: begun where a place is asked for, told what is decided and carried, and
-//! handed to the journal when the last who holds it lets go.
+//! handed to the journal when the last who holds it lets go. It is counted, account or not.
 
 use std::{
     io,
@@ -24,11 +24,15 @@ use super::{
     origins::FetchError,
     refusal::Why,
     serve::Seat,
+    tally,
 };
 use crate::{
     filter::host::Host,
     journal::{Journal, Record, Verdict},
-    net::frames::Frames,
+    net::{
+        frames::Frames,
+        tally::{Came, Tally},
+    },
 };
 
 /// Bytes of a connection, either way.
@@ -40,9 +44,13 @@ pub struct Counts {
     pub down: AtomicU64,
 }
 
-/// A line being written; nothing where no account is kept. Cheap to clone.
+/// A line being written, where an account is kept. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Note(Option<Arc<Line>>);
+pub struct Note {
+    line: Option<Arc<Line>>,
+    /// Where it is counted; nothing: it is not.
+    tally: Option<Arc<Tally>>,
+}
 
 #[derive(Debug)]
 struct Line {
@@ -60,8 +68,14 @@ struct Told {
 
 impl Note {
     /// Of a device that asks for this place, or for one that leads nowhere.
-    pub fn begin(journal: Option<&Journal>, seat: &Seat, asked: Option<&Asked>) -> Self {
-        let Some(journal) = journal.cloned() else { return Self(None) };
+    pub fn begin(
+        journal: Option<&Journal>,
+        tally: &Arc<Tally>,
+        seat: &Seat,
+        asked: Option<&Asked>,
+    ) -> Self {
+        let tally = Some(tally.clone());
+        let Some(journal) = journal.cloned() else { return Self { line: None, tally } };
         let name = asked.and_then(|asked| asked.host.name()).map(|name| Arc::from(name.as_str()));
         let written = asked.and_then(|asked| match asked.host {
             Host::Address(address) => Some(address),
@@ -83,11 +97,11 @@ impl Note {
         };
         let told = Mutex::new(Told { record, category: None });
         let (begun, counts) = (Instant::now(), Counts::default());
-        Self(Some(Arc::new(Line { journal, begun, counts, told })))
+        Self { line: Some(Arc::new(Line { journal, begun, counts, told })), tally }
     }
 
     fn tell(&self, tell: impl FnOnce(&mut Told)) {
-        if let Some(line) = &self.0 {
+        if let Some(line) = &self.line {
             tell(&mut line.told.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
@@ -113,7 +127,7 @@ impl Note {
 
     /// Where that can be told later.
     pub fn destination(&self) -> Destination {
-        Destination(self.0.as_ref().map(Arc::downgrade).unwrap_or_default())
+        Destination(self.line.as_ref().map(Arc::downgrade).unwrap_or_default())
     }
 
     /// It was denied.
@@ -129,8 +143,16 @@ impl Note {
         self.tell(|told| told.record.verdict = verdict);
     }
 
+    /// What came of it: it is counted so.
+    pub fn came(&self, came: Came) {
+        if let Some(tally) = &self.tally {
+            tally.came(came);
+        }
+    }
+
     /// Nothing was carried, and why.
     pub fn refused(&self, why: &Why) {
+        self.came(tally::came(why));
         match why {
             Why::Denied(denial) => self.denied(denial),
             Why::Port(_)
@@ -144,7 +166,7 @@ impl Note {
 
     /// What is carried, where it is counted.
     pub fn counts(&self) -> Option<&Counts> {
-        self.0.as_ref().map(|line| &line.counts)
+        self.line.as_ref().map(|line| &line.counts)
     }
 }
 
@@ -156,7 +178,7 @@ pub struct Destination(Weak<Line>);
 impl Destination {
     /// See [`Note::leads_to`].
     pub fn is(&self, address: Option<IpAddr>) {
-        Note(self.0.upgrade()).leads_to(address);
+        Note { line: self.0.upgrade(), tally: None }.leads_to(address);
     }
 }
 

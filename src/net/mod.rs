@@ -19,4 +19,5 @@ pub mod listen;
 pub mod patience;
 pub mod sendfile;
 pub mod serve;
+pub mod tally;
 pub mod tls;

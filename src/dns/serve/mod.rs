@@ -153,7 +153,10 @@ fn passed(
         return said(ResponseCode::BADVERS, None);
     }
     match resolve::at_once(own, &heard.asked()) {
-        AtOnce::Reply(reply) => First::Answer(heard.replied(&reply)),
+        AtOnce::Reply(reply) => {
+            own.shared.tally.came(reply.came());
+            First::Answer(heard.replied(&reply))
+        }
         AtOnce::Ask(ruling) => First::Ask(Box::new((heard, ruling))),
     }
 }
@@ -167,6 +170,7 @@ fn is_served(own: &Resolver, who: IpAddr) -> bool {
 /// The answer of others.
 async fn further(own: &Resolver, heard: Heard, ruling: super::Ruling) -> Vec<u8> {
     let reply = resolve::further(own, &heard.asked(), ruling).await;
+    own.shared.tally.came(reply.came());
     heard.replied(&reply)
 }
 

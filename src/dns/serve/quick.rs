@@ -18,6 +18,7 @@ use crate::{
         wire::{self, MAX_UDP_BYTES, NO_CHECKING, Renewal, View, WANTS_RECURSION},
     },
     filter::host::Host,
+    net::tally::Came,
 };
 
 /// What became of a question.
@@ -71,6 +72,7 @@ pub fn answer(own: &Resolver, bytes: &[u8], who: IpAddr, room: &mut Room) -> Qui
     };
     let ruling = judge(&host);
     into.clear();
+    let mut refused = ruling.denied.is_some();
     let done = match (&ruling.denied, &ruling.instead) {
         (Some(denial), _) => refuse(own, &seen, denial, into),
         (None, Some(_)) => None,
@@ -82,6 +84,7 @@ pub fn answer(own: &Resolver, bytes: &[u8], who: IpAddr, room: &mut Room) -> Qui
                 hidden.is_none()
             };
             let passes = room.is_plain || view.all_aliases(passes)?;
+            refused = hidden.is_some();
             match &hidden {
                 Some(denial) => refuse(own, &seen, denial, into),
                 None if passes => renew(&seen, view, left.min(seconds_until(ruling.until)), into),
@@ -90,7 +93,11 @@ pub fn answer(own: &Resolver, bytes: &[u8], who: IpAddr, room: &mut Room) -> Qui
         }),
     };
     // What is too long for a datagram is cut on the long way.
-    if done.is_some() && into.len() <= seen.most { Quick::Answered } else { Quick::Not }
+    if done.is_none() || into.len() > seen.most {
+        return Quick::Not;
+    }
+    own.shared.tally.came(if refused { Came::Refused } else { Came::Served });
+    Quick::Answered
 }
 
 /// Copies what is kept, for how many seconds; asked for anew where it is time to.

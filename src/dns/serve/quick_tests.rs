@@ -206,3 +206,31 @@ async fn what_is_asked_for_often_is_asked_for_anew_before_its_end() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_question_is_counted_by_what_came_of_it_whichever_way_it_went() {
+    let peer = upstream().await;
+    let own = resolver(&peer, Refusal::Nxdomain);
+    for text in ["www.example", "hidden.example"] {
+        told(&own, text, RecordType::A).await;
+    }
+    let before = own.counts();
+    let mut ways = Vec::new();
+    for at_length_too in [false, true] {
+        let start = own.counts();
+        for text in ["www.example", "game.example", "hidden.example"] {
+            let sent = sent(text, RecordType::A, |_| ());
+            let said =
+                if at_length_too { Some(at_length(&own, &sent)) } else { quickly(&own, &sent) };
+            assert!(said.is_some(), "{text}");
+        }
+        let now = own.counts();
+        ways.push((
+            now.served - start.served,
+            now.refused - start.refused,
+            now.failed - start.failed,
+        ));
+    }
+    assert_eq!(ways, [(1, 2, 0); 2]);
+    assert_eq!(before.failed, 0, "and the resolver answers");
+}

@@ -20,9 +20,10 @@ use crate::gateway::{
     judged::Ruling,
     noted::Note,
     serve::Seat,
+    tally,
     tunnel::End,
 };
-use crate::journal::Verdict;
+use crate::{journal::Verdict, net::tally::Came};
 
 /// A client says its hello within this.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,6 +60,14 @@ impl Refused {
         }
     }
 
+    fn came(&self) -> Came {
+        match self {
+            Self::Dial(error) => tally::came_of_dialling(error),
+            // One that sent nothing among them: nobody here failed.
+            Self::Silent(_) | Self::Hello(_) | Self::Nameless | Self::Denied => Came::Refused,
+        }
+    }
+
     fn alert(&self) -> Option<Alert> {
         match self {
             Self::Hello(bad) => bad.alert(),
@@ -86,6 +95,7 @@ pub async fn connection(
     match opened {
         None => {}
         Some(Ok((asked, ruling, early, dialled))) => {
+            note.came(Came::Served);
             let device = End { stream: device, early };
             let origin = End { stream: dialled.stream, early: dialled.early };
             let place = (&asked, ruling.instead.as_ref());
@@ -96,6 +106,7 @@ pub async fn connection(
         }
         Some(Err(refused)) => {
             note.ends(refused.verdict());
+            note.came(refused.came());
             // Its moment is this, not that at which the device has read the alert.
             drop(note);
             tracing::debug!(%refused, device = %seat.device, %original, "not carried");
