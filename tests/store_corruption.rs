@@ -108,6 +108,18 @@ fn the_scrub_comes_to_every_damaged_package() {
     damaged.sort_by_key(|p| p.stored_at);
     assert_eq!((damaged.as_slice(), mended), (&packages[..2], 1));
     all_there(&store, &packages[2..], "the scrub");
+    assert_eq!(store.set_aside().unwrap().len(), 2, "each is kept for a look");
+    assert_eq!(store.scrubbed_at().unwrap(), None, "the round is not over");
+    let begun = jiff::Timestamp::now();
+    // The end of the last package, and the beginning of the first.
+    for _ in 0..2 {
+        scrub.step(100_000).unwrap();
+    }
+    let ended = store.scrubbed_at().unwrap().unwrap();
+    assert!(ended >= begun && ended <= jiff::Timestamp::now());
+    drop((scrub, store));
+    let store = open(&data).unwrap();
+    assert_eq!(store.scrubbed_at().unwrap(), Some(ended), "past a restart");
 }
 
 #[test]

@@ -100,7 +100,7 @@ pub(super) fn report(policy: &Merged, state: &State, now: Timestamp) -> PolicyRe
         lists: state.lists().map(|lists| ListsReport {
             file: state.lists_file().map(|file| file.display().to_string()).unwrap_or_default(),
             categories: lists.categories().count(),
-            date: lists.categories().filter_map(|(_, about)| about.date).max(),
+            date: lists.date(),
         }),
         complaints,
     }

@@ -28,6 +28,19 @@ impl Store {
         Ok(())
     }
 
+    /// When each damaged package that is still kept for a look was set aside, oldest first. Blocking.
+    pub fn set_aside(&self) -> Result<Vec<Timestamp>, StoreError> {
+        let moment = |path: &std::path::PathBuf| {
+            let name = path.file_name()?.to_str()?;
+            let (_, nanoseconds) = name.split_once(".blob.")?;
+            Timestamp::from_nanosecond(nanoseconds.parse().ok()?).ok()
+        };
+        let files = durable::files_of(&self.shared.layout.quarantine())?;
+        let mut moments: Vec<Timestamp> = files.iter().filter_map(moment).collect();
+        moments.sort_unstable();
+        Ok(moments)
+    }
+
     /// Files first, then the index: removing must work on a full disk, where the index cannot be
     /// written, and a record without its file is dropped at the next opening anyway.
     fn remove_bytes(&self, blob: &BlobId) -> Result<u64, StoreError> {

@@ -3,6 +3,7 @@
 
 use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -38,12 +39,18 @@ pub struct ScrubStep {
     pub mended: bool,
 }
 
+/// The document with the moment at which a round ended last.
+const ROUND: &str = "scrub-round";
+/// Rounds of a small store follow one another: the moment is written down this often at most.
+const NOTED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
 /// A reading under way. Blocking, a step at a time; whoever calls sets the pace.
 #[derive(Debug)]
 pub struct Scrub {
     store: Store,
     after: Option<BlobId>,
     open: Option<Open>,
+    noted: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -58,7 +65,14 @@ impl Store {
     /// The background scrub, going on after the last package it found whole.
     pub fn scrub(&self) -> Scrub {
         let after = self.shared.index().and_then(|mut index| index.scrubbed()).ok().flatten();
-        Scrub { store: self.clone(), after, open: None }
+        Scrub { store: self.clone(), after, open: None, noted: self.scrubbed_at().ok().flatten() }
+    }
+
+    /// When the background scrub last had read every package, to the hour; nothing: it never had.
+    /// Blocking.
+    pub fn scrubbed_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let kept = self.document(ROUND)?;
+        Ok(kept.and_then(|bytes| str::from_utf8(&bytes).ok()?.parse().ok()))
     }
 
     /// Reads every blob and checks its hash; `progress` is told (bytes done, bytes in all) and
@@ -71,7 +85,7 @@ impl Store {
         let total = packages.iter().map(|p| p.size).sum();
         let mut found = Verified::default();
         for package in packages.iter() {
-            let mut scrub = Scrub { store: self.clone(), after: None, open: None };
+            let mut scrub = Scrub { store: self.clone(), after: None, open: None, noted: None };
             if !scrub.open(package.clone())? {
                 continue; // Removed meanwhile.
             }
@@ -95,12 +109,14 @@ impl Scrub {
     pub fn step(&mut self, most: u64) -> Result<ScrubStep, StoreError> {
         if self.open.is_none() {
             let packages = self.store.packages();
-            let next = packages
-                .iter()
-                .filter(|p| self.after.is_none_or(|after| p.blob > after))
-                .min_by_key(|p| p.blob)
-                .or_else(|| packages.iter().min_by_key(|p| p.blob));
+            let further = |p: &&Arc<Sidecar>| self.after.is_none_or(|after| p.blob > after);
+            let next = packages.iter().filter(further).min_by_key(|p| p.blob);
+            let round = next.is_none() && !packages.is_empty();
+            let next = next.or_else(|| packages.iter().min_by_key(|p| p.blob));
             let Some(next) = next.cloned() else { return Ok(ScrubStep::default()) };
+            if round {
+                self.note_round(Timestamp::now())?;
+            }
             self.after = Some(next.blob);
             if !self.open(next)? {
                 return Ok(ScrubStep::default());
@@ -111,6 +127,14 @@ impl Scrub {
             self.store.shared.index()?.put_scrubbed(blob)?;
         }
         Ok(step)
+    }
+
+    fn note_round(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if self.noted.is_none_or(|at| now.duration_since(at).abs() >= NOTED_EVERY) {
+            self.store.keep_document(ROUND, now.to_string().as_bytes())?;
+            self.noted = Some(now);
+        }
+        Ok(())
     }
 
     fn open(&mut self, package: Arc<Sidecar>) -> Result<bool, StoreError> {

@@ -19,6 +19,8 @@ mod visible;
 
 use std::{collections::HashMap, fmt, net::IpAddr};
 
+use jiff::Timestamp;
+
 pub(super) use self::visible::path_text;
 pub use self::{
     about::{About, Purpose},
@@ -113,6 +115,11 @@ impl Lists {
     pub fn categories(&self) -> impl Iterator<Item = (Category, &About)> {
         let number = |(number, about)| Category::new(number).map(|category| (category, about));
         self.about.iter().enumerate().filter_map(number)
+    }
+
+    /// The date of the newest.
+    pub fn date(&self) -> Option<Timestamp> {
+        self.about.iter().filter_map(|about| about.date).max()
     }
 
     /// Bytes that they take in memory.
