@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     exit::{Exit, fail},
-    filtering, health,
+    filtering, health, health_box,
     show::Show,
     tables,
 };
@@ -31,6 +31,7 @@ pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
     }
     show.end();
     match outcome {
+        Ok(Outcome::Machine(lines)) => health_box::tell(&lines, json),
         Ok(Outcome::Wifi(controllers)) => health::tell(&controllers, &points, json),
         Ok(outcome) if json => {
             println!("{}", as_json(&outcome, &holdings));
@@ -67,6 +68,7 @@ fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
         Outcome::Filter(answer) => json!(answer),
         Outcome::Journal(status) => json!({"journal": status}),
         Outcome::Wifi(controllers) => json!({"controllers": controllers}),
+        Outcome::Machine(lines) => json!(lines),
         Outcome::Reload(report) => json!(report),
     }
 }
@@ -86,7 +88,7 @@ fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
         Outcome::Filter(answer) => filtering::tell(answer),
         Outcome::Journal(status) => tables::journal(status.as_ref()),
         // Told with its access points.
-        Outcome::Wifi(_) => {}
+        Outcome::Wifi(_) | Outcome::Machine(_) => {}
         Outcome::Reload(report) => tables::reload(report),
     }
 }

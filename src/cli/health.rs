@@ -29,6 +29,10 @@ pub enum HealthCommand {
     ///
     /// Exit code 75: a controller does not answer, or an access point is down or missing.
     Wifi,
+    /// How the box itself is: disks, heat, clock, certificate, mirror, proxy; and what is wrong.
+    ///
+    /// Exit code 75: something is. `-` is what cannot be read.
+    Box,
     /// Ask the controllers of the settings now, without the daemon, and say what they tell.
     ///
     /// Exit code 75: one of them tells nothing. Each radio: channel, clients, noise (dBm), use of
@@ -199,6 +203,7 @@ fn cut(text: &str, chars: usize) -> String {
     text.chars().take(chars).collect()
 }
 
-fn moment(at: Timestamp) -> String {
+/// In the time zone of who asks.
+pub fn moment(at: Timestamp) -> String {
     at.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -7,6 +7,7 @@ mod exit;
 mod filter;
 mod filtering;
 mod health;
+mod health_box;
 mod run;
 mod show;
 mod tables;
@@ -189,6 +190,7 @@ pub fn carry_out(arguments: Arguments) -> Exit {
             return health::poll(name.as_deref(), &common);
         }
         Command::Health(health::HealthCommand::Wifi) => Words::Wifi,
+        Command::Health(health::HealthCommand::Box) => Words::Machine,
         Command::Status => Words::Status,
         Command::Sync { no_wait, now } => Words::Sync { wait: !no_wait, ignore_window: now },
         Command::Import { folder } => match std::path::absolute(&folder) {

@@ -10,7 +10,10 @@ use crate::{
     access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
     gateway::cache,
-    health::wifi::lines::{ApLine, ControllerLine},
+    health::{
+        told::BoxLines,
+        wifi::lines::{ApLine, ControllerLine},
+    },
     journal,
     mirror::{Failure, Finished, Progress, Transfer},
     net::link::State,
@@ -76,6 +79,8 @@ pub enum Command {
     Journal,
     /// How the Wi-Fi is: its controllers and their access points.
     Wifi,
+    /// How the box itself is, and its services.
+    Machine,
     /// Read the configuration again.
     Reload,
 }
@@ -152,6 +157,8 @@ pub enum Outcome {
     Journal(Option<journal::Status>),
     /// Of `Wifi`: one a controller; none = none is configured.
     Wifi(Vec<ControllerLine>),
+    /// Of `Machine`.
+    Machine(BoxLines),
     /// Of `Reload`.
     Reload(ReloadReport),
 }

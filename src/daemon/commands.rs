@@ -63,6 +63,10 @@ impl Commands for Desk {
                 Ok(Outcome::Holdings { count: lines.len() })
             }
             Command::Wifi => Ok(wifi(&house, &events).await),
+            Command::Machine => {
+                let now = Timestamp::now();
+                blocking(move || Ok(Outcome::Machine(house.measuring.itself(now)))).await
+            }
             Command::Revoke { what } => {
                 blocking(move || {
                     let revoked = house.access.revoke(what, Timestamp::now());

@@ -23,7 +23,11 @@ use crate::{
         self, Gateway, Home,
         cache::{self, Bounds, Cache, updates::Rules},
     },
-    health::wifi::Wifi,
+    health::{
+        machine::{self, Machine},
+        services::{self, Services},
+        wifi::Wifi,
+    },
     journal::Journal,
     library::Library,
     mirror::{Clients, Mirror},
@@ -124,6 +128,17 @@ impl House {
             reviews: Some(filter.reviews().clone()),
         };
         let gateway = Gateway::keeping(parts, journal.clone());
+        let started_at = Timestamp::now();
+        let machine = Machine::new(machine::Places::of(&config), started_at);
+        let services = Services::new(services::Rooms {
+            store: store.clone(),
+            mirror: mirror.progress(),
+            filter: filter.clone(),
+            gateway: gateway.clone(),
+            names: (!config.dns.resolvers.is_empty()).then(|| names.clone()),
+            certificates: secure.as_ref().map(|secure| secure.certificates.clone()),
+        });
+        let measuring = Measuring::of(machine, services, wifi.as_ref());
         Ok(Self {
             store,
             catalogue,
@@ -137,9 +152,9 @@ impl House {
             gateway,
             link,
             wifi,
-            measuring: Measuring::default(),
+            measuring,
             secure,
-            started_at: Timestamp::now(),
+            started_at,
             file,
             reloading: Semaphore::new(1),
             waiting: watch::Sender::default(),

@@ -2,13 +2,44 @@
 
 use std::sync::Arc;
 
-use crate::health::{finding::Watcher, sample::Source};
+use jiff::Timestamp;
+
+use crate::health::{
+    finding::Watcher, machine::Machine, sample::Source, services::Services, told::BoxLines,
+    wifi::Wifi,
+};
 
 /// Who has values to tell, and who finds things wrong.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Measuring {
     /// Their values go to the region, and to `/metrics`.
     pub(super) sources: Vec<Arc<dyn Source>>,
     /// Their findings become incidents.
     pub(super) watchers: Vec<Arc<dyn Watcher>>,
+    /// The box itself.
+    pub(super) machine: Machine,
+    /// Its services.
+    pub(super) services: Services,
+}
+
+impl Measuring {
+    /// All that this box has.
+    pub(super) fn of(machine: Machine, services: Services, wifi: Option<&Wifi>) -> Self {
+        let mut sources: Vec<Arc<dyn Source>> =
+            vec![Arc::new(machine.clone()), Arc::new(services.clone())];
+        let watchers: Vec<Arc<dyn Watcher>> =
+            vec![Arc::new(machine.clone()), Arc::new(services.clone())];
+        if let Some(wifi) = wifi {
+            sources.push(Arc::new(wifi.clone()));
+        }
+        Self { sources, watchers, machine, services }
+    }
+
+    /// How the box itself is, looked at now. Blocking.
+    pub(super) fn itself(&self, now: Timestamp) -> BoxLines {
+        let Self { machine, services, .. } = self;
+        machine.look_again(now);
+        services.look_again(now);
+        BoxLines::of(&[machine, services], &[machine, services], now)
+    }
 }

@@ -183,6 +183,16 @@ impl Tasks {
         });
         let (sources, watchers) = (house.measuring.sources.len(), house.measuring.watchers.len());
         tracing::debug!(sources, watchers, "who measures");
+        let machine = house.measuring.machine.clone();
+        self.supervised("machine", move |token| {
+            let machine = machine.clone();
+            async move { machine.run(token).await }
+        });
+        let services = house.measuring.services.clone();
+        self.supervised("services", move |token| {
+            let services = services.clone();
+            async move { services.run(token).await }
+        });
         if let Some(wifi) = house.wifi.clone() {
             self.supervised("wifi", move |token| {
                 let wifi = wifi.clone();

@@ -5,6 +5,10 @@
 //! are never read), and how values reach the region.
 
 pub mod finding;
+pub mod machine;
 pub mod metrics;
 pub mod sample;
+pub mod services;
+pub mod told;
+mod verdicts;
 pub mod wifi;

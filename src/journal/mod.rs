@@ -25,7 +25,7 @@ mod status;
 pub use self::{
     book::{Book, BookError, Settings},
     chain::fingerprint,
-    clock::{Clock, Reading},
+    clock::{Clock, Look, Reading, Watch},
     purge::{purge, weigh},
     record::{Record, Refused, Row, Verdict},
     run::{Journal, Options},

@@ -2,8 +2,9 @@
 //! (AIRESPACE, AireOS and 9800).
 //!
 //! `tables` is what is asked for, as data; `walk` reads columns; `decode`, pure, makes a `Survey` of
-//! them; `poll` is one look; `roster`, pure, remembers from one to the next; `watch` is the task. Only
-//! `client` and `credentials` know the library that speaks the protocol.
+//! them; `poll` is one look; `roster`, pure, remembers from one to the next; `watch` is the task;
+//! `values` tells what is known. Only `client` and `credentials` know the library that speaks the
+//! protocol.
 
 pub mod agent;
 pub mod client;
@@ -15,6 +16,7 @@ mod poll;
 pub mod roster;
 mod survey;
 pub mod tables;
+mod values;
 pub mod walk;
 mod watch;
 

@@ -151,6 +151,8 @@ struct State {
     survey: Option<Arc<Survey>>,
     trouble: Option<String>,
     since: Option<Timestamp>,
+    /// When it was last asked, with or without an answer.
+    asked_at: Option<Timestamp>,
     took_ms: Option<u64>,
 }
 
@@ -192,18 +194,21 @@ impl Wifi {
         };
         let (mut controllers, mut points) = (Vec::new(), Vec::new());
         for (target, state) in self.0.targets.iter().zip(&states) {
-            let about = About {
-                name: &target.asked.controller,
-                address: &target.address,
-                trouble: state.trouble.as_deref(),
-                since: state.since,
-                took_ms: state.took_ms,
-                survey: state.survey.as_deref(),
-            };
+            let about = about(target, state);
             controllers.push(lines::controller(&about, &roster));
             points.extend(lines::access_points(&about, &roster, &target.places));
         }
         (controllers, points)
+    }
+
+    /// Shows what is known of each controller that was asked, without a copy of it; and when it was
+    /// last asked. Others wait meanwhile: nothing is waited for in there.
+    pub(super) fn show(&self, mut see: impl FnMut(&About<'_>, Timestamp, &Roster, &Places)) {
+        let seen = self.seen();
+        for (target, state) in self.0.targets.iter().zip(&seen.states) {
+            let Some(asked_at) = state.asked_at else { continue };
+            see(&about(target, state), asked_at, &seen.roster, &target.places);
+        }
     }
 
     async fn watch(&self, place: usize, target: &Target, token: &CancellationToken) {
@@ -238,6 +243,7 @@ impl Wifi {
         let Some(state) = seen.states.get_mut(place) else { return false };
         let answered = state.since.is_some() && state.trouble.is_none();
         state.took_ms = Some(millis(took));
+        state.asked_at = Some(now);
         let changes = match result {
             Ok(survey) => {
                 if !answered {
@@ -283,6 +289,17 @@ impl Wifi {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn about<'a>(target: &'a Target, state: &'a State) -> About<'a> {
+    About {
+        name: &target.asked.controller,
+        address: &target.address,
+        trouble: state.trouble.as_deref(),
+        since: state.since,
+        took_ms: state.took_ms,
+        survey: state.survey.as_deref(),
     }
 }
 
