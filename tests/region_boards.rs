@@ -1,4 +1,4 @@
-//! The region's boards: read as Grafana reads them, and asked of VictoriaMetrics itself, where two schools
+//! The region's boards: read as Grafana reads them, and asked of `VictoriaMetrics` itself, where two schools
 //! tell everything that a box can tell.
 
 #![allow(
@@ -117,6 +117,7 @@ fn boards_are_what_grafana_takes_and_leave_no_place_twice() {
     let uids: BTreeSet<_> =
         boards.iter().map(|(_, board)| board["uid"].as_str().unwrap()).collect();
     assert_eq!(uids.len(), 3);
+    let used = regex::Regex::new(r"\$[a-z]+").unwrap();
     for (name, board) in &boards {
         let (mut ids, mut taken) = (BTreeSet::new(), BTreeSet::new());
         for panel in board["panels"].as_array().unwrap() {
@@ -144,7 +145,6 @@ fn boards_are_what_grafana_takes_and_leave_no_place_twice() {
             .iter()
             .map(|variable| format!("${}", variable["name"].as_str().unwrap()))
             .collect();
-        let used = regex::Regex::new(r"\$[a-z]+").unwrap();
         for asked in texts::asked().iter().filter(|asked| asked.board == *name) {
             for found in used.find_iter(&asked.question) {
                 assert!(variables.contains(found.as_str()), "{name}: {}", asked.question);

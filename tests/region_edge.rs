@@ -1,4 +1,4 @@
-//! Where the boxes' values come in: nginx and VictoriaMetrics with the very files of
+//! Where the boxes' values come in: nginx and `VictoriaMetrics` with the very files of
 //! `config/region/metrics/`.
 
 #![allow(

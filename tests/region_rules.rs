@@ -1,4 +1,4 @@
-//! The region's rules: taken by Prometheus' and VictoriaMetrics' own tools, fired and not fired on made
+//! The region's rules: taken by Prometheus' and `VictoriaMetrics`' own tools, fired and not fired on made
 //! values, over names that boxes really tell, each with words for people and a runbook.
 
 #![allow(

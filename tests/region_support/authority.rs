@@ -4,9 +4,9 @@
 use std::{path::Path, time::Duration, time::SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
-    SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
@@ -64,6 +64,8 @@ impl Authority {
 
     pub fn issue(&self, says: Says<'_>) -> Identity {
         let mut params = CertificateParams::default();
+        // It begins with a name of rcgen's own.
+        params.distinguished_name = DistinguishedName::new();
         for (name, value) in says.subject {
             let kind = match name {
                 Name::Organisation => DnType::OrganizationName,

@@ -1,4 +1,4 @@
-//! nginx with `config/region/metrics/nginx.conf`, before VictoriaMetrics.
+//! nginx with `config/region/metrics/nginx.conf`, before `VictoriaMetrics`.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! VictoriaMetrics with the flags of `victoria-metrics.env`.
+//! `VictoriaMetrics` with the flags of `victoria-metrics.env`.
 
 use std::{
     fs,

@@ -1,5 +1,5 @@
 //! The region's side, started on loopback with the very files of `config/region/metrics`: the
-//! authority of the boxes, nginx, VictoriaMetrics, and what a box sends.
+//! authority of the boxes, nginx, `VictoriaMetrics`, and what a box sends.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
