@@ -16,6 +16,7 @@ pub mod dns; // name it:   the school's resolver: verdicts by name, cache, the b
 pub mod journal; // account: one record a connection, sealed to the region's key
 pub mod gateway; // carry it:  the proxy and its cache: requests, tunnels, refusals, PAC
 pub mod health; // measure it: the school's Wi-Fi, as its controllers tell it
+pub mod uplink; // report it: samples, spooled and sent to the region; /metrics
 pub mod control; // say it:    the control socket's words, client and server
 pub mod daemon; // wires every room, starts them, stops them
 pub mod demo; // a whole school on one machine: GAR, distributor, manuals

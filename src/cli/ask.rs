@@ -12,17 +12,19 @@ use super::{
     exit::{Exit, fail},
     filtering, health, health_box,
     show::Show,
-    tables,
+    tables, uplink,
 };
 
 /// Asks, shows, answers.
 pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
     let mut show = Show::new(json);
     let mut holdings: Vec<HoldingLine> = Vec::new();
-    let mut points = Vec::new();
+    let (mut points, mut metrics) = (Vec::new(), String::new());
     let outcome = client::ask(socket, command, &mut |event| match event {
         Event::Holdings(part) => holdings.extend(part),
         Event::AccessPoints(part) => points.extend(part),
+        Event::Metrics(lines) if json => metrics.push_str(&lines),
+        Event::Metrics(lines) => print!("{lines}"),
         event => show.event(&event),
     });
     if let Ok(Outcome::Sync(report)) = &outcome {
@@ -32,6 +34,10 @@ pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
     show.end();
     match outcome {
         Ok(Outcome::Machine(lines)) => health_box::tell(&lines, json),
+        Ok(Outcome::Metrics(lines)) if json => {
+            println!("{}", json!({"lines": lines, "text": metrics}));
+            Exit::Good
+        }
         Ok(Outcome::Wifi(controllers)) => health::tell(&controllers, &points, json),
         Ok(outcome) if json => {
             println!("{}", as_json(&outcome, &holdings));
@@ -69,6 +75,9 @@ fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
         Outcome::Journal(status) => json!({"journal": status}),
         Outcome::Wifi(controllers) => json!({"controllers": controllers}),
         Outcome::Machine(lines) => json!(lines),
+        // Told with its text.
+        Outcome::Metrics(lines) => json!({"lines": lines}),
+        Outcome::Uplink(status) => json!({"uplink": status}),
         Outcome::Reload(report) => json!(report),
     }
 }
@@ -87,8 +96,9 @@ fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
         Outcome::Holdings { .. } => tables::holdings(holdings),
         Outcome::Filter(answer) => filtering::tell(answer),
         Outcome::Journal(status) => tables::journal(status.as_ref()),
-        // Told with its access points.
-        Outcome::Wifi(_) | Outcome::Machine(_) => {}
+        // Told with its access points, or as it came.
+        Outcome::Wifi(_) | Outcome::Machine(_) | Outcome::Metrics(_) => {}
+        Outcome::Uplink(status) => uplink::tell(status.as_ref()),
         Outcome::Reload(report) => tables::reload(report),
     }
 }
@@ -101,6 +111,7 @@ fn exit(outcome: &Outcome) -> Exit {
         Outcome::Import(report) if !report.refused.is_empty() => Exit::Data,
         Outcome::Reload(report) if !report.set_aside.is_empty() => Exit::Config,
         Outcome::Verify(VerifyReport { damaged: 1.., .. }) => Exit::Data,
+        Outcome::Uplink(Some(status)) if uplink::is_held(status) => Exit::Temporary,
         _ => Exit::Good,
     }
 }

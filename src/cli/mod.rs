@@ -11,6 +11,7 @@ mod health_box;
 mod run;
 mod show;
 mod tables;
+mod uplink;
 
 use std::path::{Path, PathBuf};
 
@@ -120,6 +121,12 @@ enum Command {
     /// How the school's Wi-Fi is: controllers, access points, radios.
     #[command(subcommand)]
     Health(health::HealthCommand),
+    /// What the box measures, as Prometheus reads it; the same as /metrics.
+    Metrics,
+    /// How the reports to the region are: what waits, what was taken, what stands in the way.
+    ///
+    /// Exit code 75: something stands in the way.
+    Uplink,
     /// Have the daemon read its settings again; a bad file leaves the old ones in force.
     Reload,
 }
@@ -205,6 +212,8 @@ pub fn carry_out(arguments: Arguments) -> Exit {
             Words::Revoke { what: arguments.what() }
         }
         Command::Journal(JournalCommand::Status) => Words::Journal,
+        Command::Metrics => Words::Metrics,
+        Command::Uplink => Words::Uplink,
         Command::Reload => Words::Reload,
     };
     match socket(&common) {

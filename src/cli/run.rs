@@ -109,7 +109,8 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::Access(AccessError::Key { .. }) => Exit::Data,
         DaemonError::Store(_)
         | DaemonError::Access(AccessError::Store(_))
-        | DaemonError::Journal(_) => Exit::Io,
+        | DaemonError::Journal(_)
+        | DaemonError::Uplink(_) => Exit::Io,
         DaemonError::Control(SocketError::NoGroup { .. })
         | DaemonError::Access(_)
         | DaemonError::Account(_)

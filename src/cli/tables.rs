@@ -234,12 +234,12 @@ pub fn reload(report: &ReloadReport) {
 }
 
 /// A moment in this machine's zone, to the second.
-fn moment(at: Timestamp) -> String {
+pub fn moment(at: Timestamp) -> String {
     at.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Time passed since, in its largest unit.
-fn age(at: Timestamp) -> String {
+pub fn age(at: Timestamp) -> String {
     let seconds = Timestamp::now().duration_since(at).as_secs().max(0);
     match seconds {
         0..120 => format!("{seconds} s"),

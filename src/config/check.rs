@@ -4,6 +4,7 @@ mod dns;
 mod gateway;
 mod health;
 mod journal;
+mod uplink;
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
@@ -54,7 +55,9 @@ pub(super) fn expectation(key: &str) -> &'static str {
         "proxy" | "advertise" | "targets" => {
             "a host and a port, such as \"proxy.example.org:3128\""
         }
-        "allow_private" | "shared_addresses" => "a network, such as \"10.0.0.0/8\" or \"fd00::/8\"",
+        "allow_private" | "metrics_for" | "shared_addresses" => {
+            "a network, such as \"10.0.0.0/8\" or \"fd00::/8\""
+        }
         "address" => "a host and a port, such as \"10.1.0.5:161\"",
         "url" => "an address, such as \"https://gar.example.org/\"",
         _ => "",
@@ -78,6 +81,7 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     journal::check_journal(config, &mut found);
     gateway::check_gateway(config, &mut found);
     health::check_health(config, &mut found);
+    uplink::check_uplink(config, &mut found);
     check_control(config, &mut found);
     faults.extend(filter::check(&config.filter));
     faults.extend(shares_of_nothing(config));

@@ -17,6 +17,7 @@ mod report;
 mod sections;
 mod uai;
 mod units;
+mod uplink;
 
 use std::{
     fs::File,
@@ -47,6 +48,7 @@ pub use self::{
     units::{
         BadUnit, ByteRate, ByteSize, Endpoint, LinkPart, Nameserver, Period, Site, TimeWindow,
     },
+    uplink::{RemoteWrite, Uplink},
 };
 
 /// Where the configuration is when nobody says otherwise.

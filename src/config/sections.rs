@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     Access, ByteRate, ByteSize, Dns, Filter, Gateway, Health, Https, Journal, Link, Period,
-    TimeWindow, Uai,
+    TimeWindow, Uai, Uplink,
 };
 
 /// Everything `preau.toml` says, checked. Times are the school's local time.
@@ -59,6 +59,9 @@ pub struct Config {
     /// What is measured.
     #[serde(default)]
     pub health: Health,
+    /// Where measured values go.
+    #[serde(default)]
+    pub uplink: Uplink,
     /// Who may command the daemon on this machine.
     #[serde(default)]
     pub control: Control,

@@ -18,6 +18,7 @@ use crate::{
     mirror::{Failure, Finished, Progress, Transfer},
     net::link::State,
     store::Usage,
+    uplink,
 };
 
 /// Version of the words. Both ends must speak the same: they are installed together.
@@ -81,6 +82,10 @@ pub enum Command {
     Wifi,
     /// How the box itself is, and its services.
     Machine,
+    /// What is measured, as `/metrics` tells it.
+    Metrics,
+    /// How the reports to the region are.
+    Uplink,
     /// Read the configuration again.
     Reload,
 }
@@ -120,6 +125,8 @@ pub enum Event {
     Holdings(Vec<HoldingLine>),
     /// A part of the list of access points.
     AccessPoints(Vec<ApLine>),
+    /// Lines of the text of what is measured.
+    Metrics(String),
 }
 
 /// What came of a command.
@@ -159,6 +166,10 @@ pub enum Outcome {
     Wifi(Vec<ControllerLine>),
     /// Of `Machine`.
     Machine(BoxLines),
+    /// Of `Metrics`: how many lines there were.
+    Metrics(usize),
+    /// Of `Uplink`; nothing = nothing is sent.
+    Uplink(Option<uplink::Status>),
     /// Of `Reload`.
     Reload(ReloadReport),
 }

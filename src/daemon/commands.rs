@@ -24,6 +24,8 @@ use crate::{
 const HOLDINGS_AT_ONCE: usize = 100;
 /// Lines of access points in one event: some hundred bytes each.
 const ACCESS_POINTS_AT_ONCE: usize = 100;
+/// Lines of metrics in one event, of some hundred bytes each.
+const METRICS_AT_ONCE: usize = 100;
 
 /// Carries out commands in a house.
 #[derive(Debug, Clone)]
@@ -82,6 +84,8 @@ impl Commands for Desk {
             Command::Journal => {
                 Ok(Outcome::Journal(self.house.journal.as_ref().map(Journal::status)))
             }
+            Command::Metrics => Ok(metrics(&house, &events).await),
+            Command::Uplink => Ok(Outcome::Uplink(self.house.uplink.status())),
             Command::Reload => reload::reload(&house).await.map(Outcome::Reload),
         }
     }
@@ -95,6 +99,16 @@ async fn wifi(house: &House, events: &Events) -> Outcome {
         events.send(Event::AccessPoints(part.to_vec())).await;
     }
     Outcome::Wifi(controllers)
+}
+
+/// What is measured, line by line.
+async fn metrics(house: &House, events: &Events) -> Outcome {
+    let text = house.uplink.told().text(Timestamp::now());
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for part in lines.chunks(METRICS_AT_ONCE) {
+        events.send(Event::Metrics(part.concat())).await;
+    }
+    Outcome::Metrics(lines.len())
 }
 
 impl Desk {

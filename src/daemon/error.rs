@@ -15,6 +15,7 @@ use crate::{
         acme::AcmeError, certificate::CertificateError, client::ClientError, listen::ListenError,
     },
     store::StoreError,
+    uplink::UplinkError,
 };
 
 /// What stands in the way, in the words of the room that found it.
@@ -56,6 +57,9 @@ pub enum DaemonError {
     /// The Wi-Fi's controllers.
     #[error(transparent)]
     Wifi(#[from] WifiError),
+    /// What is reported.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
     /// The account of connections.
     #[error("the journal does not open: {0}")]
     Journal(#[from] BookError),

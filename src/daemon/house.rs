@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{
     DaemonError, filtering, journal, judging::Judging, measuring::Measuring, names, presence,
-    secure::Secure,
+    reporting, secure::Secure,
 };
 use crate::{
     access::Access,
@@ -33,6 +33,7 @@ use crate::{
     mirror::{Clients, Mirror},
     net::{around::Around, link::Link},
     store::{Store, StoreOptions},
+    uplink::Uplink,
 };
 
 /// Responses that the proxy's cache holds, whatever their size.
@@ -63,6 +64,8 @@ pub(super) struct House {
     pub(super) wifi: Option<Wifi>,
     /// Whoever has values to tell, or finds something wrong.
     pub(super) measuring: Measuring,
+    /// What is reported of it.
+    pub(super) uplink: Uplink,
     /// Its name and certificate, if it has a name.
     pub(super) secure: Option<Secure>,
     pub(super) started_at: Timestamp,
@@ -139,6 +142,7 @@ impl House {
             certificates: secure.as_ref().map(|secure| secure.certificates.clone()),
         });
         let measuring = Measuring::of(machine, services, wifi.as_ref());
+        let uplink = reporting::open(&config, &measuring.sources)?;
         Ok(Self {
             store,
             catalogue,
@@ -153,6 +157,7 @@ impl House {
             link,
             wifi,
             measuring,
+            uplink,
             secure,
             started_at,
             file,

@@ -16,6 +16,7 @@ mod notice;
 mod presence;
 mod refused_names;
 mod reload;
+mod reporting;
 mod resume;
 mod run;
 mod running;

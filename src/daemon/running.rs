@@ -21,6 +21,7 @@ use crate::{
         front::{Named, Upgrade},
         serve::{Handler, serve, serve_tls},
     },
+    uplink::page::WithMetrics,
 };
 
 /// The journal's last file is written within this.
@@ -123,19 +124,22 @@ impl Tasks {
         let carrier = carries.then(|| house.gateway.clone());
         tasks.carry([(Door::Proxy, proxy), (Door::Plain, plain), (Door::Tls, tls)], &house);
         let places = Arc::new(Semaphore::new(house.config().network.max_connections));
+        let told = house.uplink.told();
         let mut https_addresses = Vec::new();
         match https {
             None => {
                 let pages = Beside::new(house.library.clone(), carrier.clone(), has_proxy);
-                tasks.lend(listeners, &WithCacheHost::new(pages, carrier), &places);
+                let pages = WithMetrics::new(WithCacheHost::new(pages, carrier), told);
+                tasks.lend(listeners, &pages, &places);
             }
             Some(BoundHttps { listeners: secured, tls, origin, certificates }) => {
                 https_addresses.extend(secured.iter().filter_map(|one| one.local_addr().ok()));
                 let upgrade = Upgrade::new(origin.clone(), certificates);
                 let pages = Beside::new(upgrade, carrier.clone(), has_proxy);
-                tasks.lend(listeners, &WithCacheHost::new(pages, carrier.clone()), &places);
+                let pages = WithCacheHost::new(pages, carrier.clone());
+                tasks.lend(listeners, &WithMetrics::new(pages, told.clone()), &places);
                 let pages = Beside::new(house.library.clone(), carrier, has_proxy);
-                let named = Named::new(pages, origin);
+                let named = Named::new(WithMetrics::new(pages, told), origin);
                 for listener in secured {
                     let (tls, named, places) = (tls.clone(), named.clone(), places.clone());
                     let (tracker, token) = (tasks.tracker.clone(), tasks.token.clone());
@@ -199,6 +203,11 @@ impl Tasks {
                 async move { wifi.run(token).await }
             });
         }
+        let uplink = house.uplink.clone();
+        self.supervised("uplink", move |token| {
+            let uplink = uplink.clone();
+            async move { uplink.run(token).await }
+        });
         let link = house.link.clone();
         self.supervised("link", move |token| {
             let link = link.clone();
