@@ -1,6 +1,6 @@
 //! `[health]`: what the box measures, and where.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,18 @@ use super::{Endpoint, Period};
 pub struct Health {
     /// The school's Wi-Fi controllers.
     pub controllers: Vec<Controller>,
+    /// What controllers send by themselves.
+    pub traps: Traps,
+}
+
+/// `[health.traps]`: controllers that say by themselves that an access point is down or back make the
+/// box look at once. They are believed in nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Traps {
+    /// Where they are heard, by UDP; from the controllers' own addresses, with their community or
+    /// user. Empty = nowhere.
+    pub listen: Vec<SocketAddr>,
 }
 
 /// `[[health.controllers]]`: one Wi-Fi controller, asked by SNMP.

@@ -34,7 +34,7 @@ pub use self::{
     dns::{Dns, Dnssec, Refusal},
     filter::Filter,
     gateway::{CaptiveProbes, Gateway, HttpCache, Upstream},
-    health::{AuthProtocol, Controller, ControllerKind, Health, PrivacyProtocol, SnmpUser},
+    health::{AuthProtocol, Controller, ControllerKind, Health, PrivacyProtocol, SnmpUser, Traps},
     https::{Acme, Https},
     journal::{Journal, RegionKey},
     link::Link,

@@ -1,12 +1,12 @@
 //! Whoever measures, in one list: the reporters and the incidents read it.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
 
 use crate::health::{
-    finding::Watcher, machine::Machine, sample::Source, services::Services, told::BoxLines,
-    wifi::Wifi,
+    finding::Watcher, machine::Machine, radio::Radios, sample::Source, services::Services,
+    told::BoxLines, wifi::Wifi,
 };
 
 /// Who has values to tell, and who finds things wrong.
@@ -20,26 +20,29 @@ pub(super) struct Measuring {
     pub(super) machine: Machine,
     /// Its services.
     pub(super) services: Services,
+    /// Its own radio, if it has one.
+    pub(super) radios: Radios,
 }
 
 impl Measuring {
     /// All that this box has.
     pub(super) fn of(machine: Machine, services: Services, wifi: Option<&Wifi>) -> Self {
+        let radios = Radios::new(Path::new("/"));
         let mut sources: Vec<Arc<dyn Source>> =
-            vec![Arc::new(machine.clone()), Arc::new(services.clone())];
+            vec![Arc::new(machine.clone()), Arc::new(services.clone()), Arc::new(radios.clone())];
         let watchers: Vec<Arc<dyn Watcher>> =
             vec![Arc::new(machine.clone()), Arc::new(services.clone())];
         if let Some(wifi) = wifi {
             sources.push(Arc::new(wifi.clone()));
         }
-        Self { sources, watchers, machine, services }
+        Self { sources, watchers, machine, services, radios }
     }
 
     /// How the box itself is, looked at now. Blocking.
     pub(super) fn itself(&self, now: Timestamp) -> BoxLines {
-        let Self { machine, services, .. } = self;
+        let Self { machine, services, radios, .. } = self;
         machine.look_again(now);
         services.look_again(now);
-        BoxLines::of(&[machine, services], &[machine, services], now)
+        BoxLines::of(&[machine, services, radios], &[machine, services], now)
     }
 }

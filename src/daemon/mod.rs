@@ -27,7 +27,7 @@ mod sync;
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UdpSocket, UnixListener};
 
 pub use self::{error::DaemonError, running::Running};
 use self::{house::House, running::Tasks};
@@ -61,6 +61,8 @@ pub struct Bound {
     transparent: [Vec<TcpListener>; 2],
     /// Where devices ask the resolver.
     names: dns::Sockets,
+    /// Where controllers of the Wi-Fi send traps.
+    traps: Vec<UdpSocket>,
     control: Arc<UnixListener>,
     /// Of a socket that we made ourselves.
     socket_file: Option<SocketFile>,
@@ -115,6 +117,7 @@ impl Daemon {
                 |source| socket::SocketError::Io { action: "use", path: socket.clone(), source };
             (UnixListener::from_std(listener).map_err(unusable)?, Some(file))
         };
+        let traps = listen::bind_datagrams(&config.health.traps.listen)?;
         self.house.listens_on(addresses.clone());
         let control = Arc::new(control);
         Ok(Bound {
@@ -125,6 +128,7 @@ impl Daemon {
             proxy,
             transparent,
             names,
+            traps,
             control,
             socket_file,
         })

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     sync::{Semaphore, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -88,6 +88,7 @@ impl Tasks {
             proxy,
             transparent: [plain, tls],
             names,
+            traps,
             control,
             socket_file,
         } = bound;
@@ -98,6 +99,7 @@ impl Tasks {
         };
         tasks.keep_journal(&house);
         tasks.keep_rooms(&house);
+        tasks.hear_traps(&house, traps);
         let held = house.clone();
         tasks.supervised("resume", move |token| resume::run(held.clone(), token));
         let watched = house.clone();
@@ -197,6 +199,11 @@ impl Tasks {
             let services = services.clone();
             async move { services.run(token).await }
         });
+        let radios = house.measuring.radios.clone();
+        self.supervised("radio", move |token| {
+            let radios = radios.clone();
+            async move { radios.run(token).await }
+        });
         if let Some(wifi) = house.wifi.clone() {
             self.supervised("wifi", move |token| {
                 let wifi = wifi.clone();
@@ -212,6 +219,15 @@ impl Tasks {
         self.supervised("link", move |token| {
             let link = link.clone();
             async move { link.run(token).await }
+        });
+    }
+
+    fn hear_traps(&self, house: &House, sockets: Vec<UdpSocket>) {
+        let Some(wifi) = house.wifi.clone().filter(|_| !sockets.is_empty()) else { return };
+        let sockets = Arc::new(sockets);
+        self.supervised("traps", move |token| {
+            let (wifi, sockets) = (wifi.clone(), sockets.clone());
+            async move { wifi.hear_traps(sockets, token).await }
         });
     }
 

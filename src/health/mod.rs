@@ -7,6 +7,7 @@
 pub mod finding;
 pub mod machine;
 pub mod metrics;
+pub mod radio;
 pub mod sample;
 pub mod services;
 pub mod told;

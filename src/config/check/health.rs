@@ -9,6 +9,7 @@ use crate::config::{
 };
 
 const MAX_CONTROLLERS: usize = 16;
+const MAX_TRAP_SOCKETS: usize = 4;
 const MAX_NAME_CHARS: usize = 32;
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(10);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(3600);
@@ -22,6 +23,15 @@ pub(super) fn check_health(config: &Config, found: &mut Found<'_>) {
     if controllers.len() > MAX_CONTROLLERS {
         let says = format!("{} controllers", controllers.len());
         found("health.controllers", Error, says, "at most 16");
+    }
+    let traps = &config.health.traps.listen;
+    if traps.len() > MAX_TRAP_SOCKETS {
+        let says = format!("{} addresses", traps.len());
+        found("health.traps.listen", Error, says, "at most 4");
+    }
+    if !traps.is_empty() && controllers.is_empty() {
+        let says = "nobody may send traps".into();
+        found("health.traps.listen", Warning, says, "[[health.controllers]]");
     }
     let mut names = HashSet::new();
     for (index, one) in controllers.iter().enumerate() {

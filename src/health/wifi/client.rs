@@ -1,6 +1,6 @@
 //! The library that speaks SNMP (async-snmp), as an `Agent`: nothing else in the house knows it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
 use async_snmp::{
     Auth, Client as Inner, ClientBuilder, EngineCache, Error, ErrorKind, ErrorStatus, Retry,
@@ -37,6 +37,12 @@ impl Peer {
     pub fn new(address: Endpoint, credentials: &Credentials, timeout: Duration) -> Self {
         let (auth, engines) = (credentials.auth(), Arc::new(EngineCache::new()));
         Self { address, auth, timeout, engines }
+    }
+
+    /// The addresses that it may speak from; none when its name is not found.
+    pub async fn addresses(&self) -> HashSet<IpAddr> {
+        let found = tokio::net::lookup_host((self.address.host.as_str(), self.address.port)).await;
+        found.into_iter().flatten().map(|one| one.ip().to_canonical()).collect()
     }
 
     /// A socket of its own for one look. Its name is looked up anew each time.
@@ -100,7 +106,8 @@ fn theirs(oid: &Oid) -> async_snmp::Oid {
     async_snmp::Oid::from_slice(oid.arcs())
 }
 
-fn ours(binding: VarBind) -> Binding {
+/// An object as we have it.
+pub(super) fn ours(binding: VarBind) -> Binding {
     let value = match binding.value {
         async_snmp::Value::Integer(number) => Value::Number(number.into()),
         async_snmp::Value::Counter32(number)

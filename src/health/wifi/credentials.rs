@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use async_snmp::{Auth, MasterKeys, PrivProtocol, UsmConfig};
+use async_snmp::{Auth, MasterKeys, NotificationReceiverBuilder, PrivProtocol, UsmConfig, UsmUser};
 
 use crate::config::{AuthProtocol, Controller, PrivacyProtocol, SnmpUser};
 
@@ -82,7 +82,11 @@ pub enum NoCredentials {
 
 /// A community or a user. Its `Debug` shows neither.
 #[derive(Clone)]
-pub struct Credentials(Auth);
+pub struct Credentials {
+    auth: Auth,
+    /// The same for what comes in.
+    user: Option<UsmUser>,
+}
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -101,7 +105,7 @@ impl Credentials {
             let privacy = path
                 .map(|path| secret("privacy_key_file", path, SHORTEST_PASSWORD_BYTES))
                 .transpose()?;
-            return usm(user, &auth, privacy.as_deref()).map(Self).map_err(|reason| {
+            return usm(user, &auth, privacy.as_deref()).map_err(|reason| {
                 NoCredentials::Unusable { controller: controller.name.clone(), reason }
             });
         }
@@ -109,15 +113,35 @@ impl Credentials {
         let path =
             path.ok_or_else(|| NoCredentials::Nothing { controller: controller.name.clone() })?;
         let community = secret("community_file", path, 1)?;
-        Ok(Self(Auth::v2c(community)))
+        Ok(Self { auth: Auth::v2c(community), user: None })
     }
 
     pub(super) fn auth(&self) -> Auth {
-        self.0.clone()
+        self.auth.clone()
+    }
+
+    /// Are they a user's of SNMP v3?
+    pub(super) fn is_user(&self) -> bool {
+        self.user.is_some()
+    }
+
+    /// Has a receiver of traps take those that are sent with these, and no others.
+    pub(super) fn receives(
+        &self,
+        builder: NotificationReceiverBuilder,
+    ) -> Result<NotificationReceiverBuilder, String> {
+        match (&self.auth, &self.user) {
+            (_, Some(user)) => {
+                let name = user.username().clone();
+                builder.usm_user(name, |_| Ok(user.clone())).map_err(|error| error.to_string())
+            }
+            (Auth::Community { community, .. }, None) => Ok(builder.community(community.clone())),
+            (Auth::Usm(_), None) => Err("a user without keys".to_owned()),
+        }
     }
 }
 
-fn usm(user: &SnmpUser, auth: &str, privacy: Option<&str>) -> Result<Auth, String> {
+fn usm(user: &SnmpUser, auth: &str, privacy: Option<&str>) -> Result<Credentials, String> {
     let words = |error: async_snmp::CryptoError| error.to_string();
     let protocol = match user.auth {
         AuthProtocol::Sha => async_snmp::AuthProtocol::Sha1,
@@ -137,8 +161,10 @@ fn usm(user: &SnmpUser, auth: &str, privacy: Option<&str>) -> Result<Auth, Strin
         };
         keys = keys.with_privacy(cipher, privacy.as_bytes()).map_err(words)?;
     }
+    let inbound = UsmUser::new(user.user.clone()).with_master_keys(keys.clone()).map_err(words)?;
     let config = UsmConfig::new(user.user.clone()).with_master_keys(keys).map_err(words)?;
-    Ok(config.context_name(user.context.clone()).into())
+    let auth = config.context_name(user.context.clone()).into();
+    Ok(Credentials { auth, user: Some(inbound) })
 }
 
 fn secret(

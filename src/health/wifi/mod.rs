@@ -3,8 +3,9 @@
 //!
 //! `tables` is what is asked for, as data; `walk` reads columns; `decode`, pure, makes a `Survey` of
 //! them; `poll` is one look; `roster`, pure, remembers from one to the next; `watch` is the task;
-//! `values` tells what is known. Only `client` and `credentials` know the library that speaks the
-//! protocol.
+//! `values` tells what is known; `traps` hears controllers that speak by themselves, and `suspect`, pure,
+//! makes earlier looks of that. Only `client`, `credentials` and `traps` know the library that speaks
+//! the protocol.
 
 pub mod agent;
 pub mod client;
@@ -15,7 +16,9 @@ pub mod places;
 mod poll;
 pub mod roster;
 mod survey;
+mod suspect;
 pub mod tables;
+mod traps;
 mod values;
 pub mod walk;
 mod watch;

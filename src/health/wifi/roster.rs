@@ -51,6 +51,17 @@ pub struct Entry {
     absent: u32,
 }
 
+impl Entry {
+    /// Did the last look leave open how it stands?
+    pub fn is_open(&self) -> bool {
+        match self.standing {
+            Standing::Unknown => true,
+            Standing::Up | Standing::Down => self.absent > 0,
+            Standing::Missing => false,
+        }
+    }
+}
+
 /// What a look changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {

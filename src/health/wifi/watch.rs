@@ -1,6 +1,8 @@
 //! Looks at every controller at its interval, and remembers.
 
 use std::{
+    collections::HashSet,
+    net::IpAddr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -8,7 +10,10 @@ use std::{
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -18,7 +23,8 @@ use super::{
     places::{BadPlaces, Places},
     poll::{Asked, PollError, poll},
     roster::{Change, News, Roster, Standing},
-    survey::{Kind, Survey},
+    survey::{Kind, Mac, Survey},
+    suspect::{Pace, Suspects},
 };
 use crate::{
     config::{Controller, ControllerKind, Health},
@@ -63,7 +69,10 @@ pub struct Target {
     asked: Asked,
     interval: Duration,
     peer: Peer,
+    credentials: Credentials,
     places: Places,
+    /// Somebody wishes for a look.
+    nudge: Notify,
 }
 
 impl Target {
@@ -93,8 +102,34 @@ impl Target {
             },
             interval,
             peer: Peer::new(controller.address.clone(), &credentials, controller.timeout.0),
+            credentials,
             places,
+            nudge: Notify::new(),
         })
+    }
+
+    /// The addresses that it may speak from.
+    pub(super) async fn addresses(&self) -> HashSet<IpAddr> {
+        self.peer.addresses().await
+    }
+
+    /// By what it is known.
+    pub(super) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Waits for the next look: the usual one, or one that somebody wishes for and may have.
+    async fn rest(&self, usual: Instant, pace: &mut Pace) {
+        loop {
+            tokio::select! {
+                () = sleep_until(usual) => return,
+                () = self.nudge.notified() => {
+                    if let Some(at) = pace.next(Instant::now()) {
+                        return sleep_until(at.min(usual)).await;
+                    }
+                }
+            }
+        }
     }
 
     /// One look, begun now.
@@ -154,6 +189,7 @@ struct State {
     /// When it was last asked, with or without an answer.
     asked_at: Option<Timestamp>,
     took_ms: Option<u64>,
+    suspects: Suspects,
 }
 
 impl Wifi {
@@ -213,6 +249,7 @@ impl Wifi {
 
     async fn watch(&self, place: usize, target: &Target, token: &CancellationToken) {
         let mut next = Instant::now();
+        let mut pace = Pace::new(next);
         loop {
             let begun = Instant::now();
             let Some(result) = token.run_until_cancelled(target.look()).await else { return };
@@ -220,12 +257,34 @@ impl Wifi {
             if self.hear(place, target, result, took, Timestamp::now()) {
                 self.keep().await;
             }
-            // A look that took long is not followed by another at once.
-            next = (next + target.interval).max(Instant::now());
-            if token.run_until_cancelled(sleep_until(next)).await.is_none() {
+            // A look that took long is not followed by another at once; one before its time moves none.
+            if begun >= next {
+                next = (next + target.interval).max(Instant::now());
+            }
+            if token.run_until_cancelled(target.rest(next, &mut pace)).await.is_none() {
                 return;
             }
         }
+    }
+
+    /// The controllers.
+    pub(super) fn targets(&self) -> &[Target] {
+        &self.0.targets
+    }
+
+    /// Somebody says, and need not be believed, that something befell these access points of a
+    /// controller: it is looked at as soon as its pace allows.
+    pub(super) fn suspect(&self, place: usize, named: impl Iterator<Item = Mac>) {
+        let Some(target) = self.0.targets.get(place) else { return };
+        let mut seen = self.seen();
+        let seen = &mut *seen;
+        let Some(state) = seen.states.get_mut(place) else { return };
+        let own = |mac: &Mac| {
+            seen.roster.get(*mac).is_some_and(|one| one.controller == target.asked.controller)
+        };
+        let now = Timestamp::now();
+        named.filter(own).for_each(|mac| state.suspects.suspect(mac, now));
+        target.nudge.notify_one();
     }
 
     /// Takes what a look brought. Is there something to be kept?
@@ -266,6 +325,11 @@ impl Wifi {
             }
         };
         say(name, &changes, &seen.roster);
+        let stands =
+            |mac| seen.roster.get(mac).filter(|one| !one.is_open()).map(|one| one.standing);
+        if state.suspects.looked(now, stands) {
+            target.nudge.notify_one();
+        }
         let due = !changes.is_empty() || now.duration_since(seen.kept_at) >= KEPT_EVERY;
         if due {
             seen.kept_at = now;
