@@ -5,17 +5,27 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cost;
 mod wifi;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use support::report::Report;
 
 fn main() -> Result<()> {
     let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    let asked: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |part: &str| asked.is_empty() || asked.iter().any(|word| word == part);
     let mut rows = Vec::new();
-    wifi::measure(&mut rows)?;
+    if wanted("wifi") {
+        wifi::measure(&mut rows)?;
+    }
+    if wanted("cost") {
+        cost::measure(&mut rows)?;
+    }
+    ensure!(!rows.is_empty(), "the parts are wifi and cost");
     Report::new("report", rows).publish(&out)
 }

@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     net::{SocketAddr, UdpSocket},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -22,6 +22,7 @@ use tempfile::TempDir;
 
 use crate::support::report::{Better, Row};
 
+/// The recorded controller, and its community at the simulator.
 const WALK: &str = "arubaos";
 const DELAY: Duration = Duration::from_millis(10);
 const ROUNDS: usize = 5;
@@ -29,10 +30,21 @@ const ROUNDS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The simulator, ended with it.
-struct Simulator {
-    address: SocketAddr,
+pub struct Simulator {
+    pub address: SocketAddr,
     folder: TempDir,
     child: Child,
+}
+
+impl Simulator {
+    /// A file with the community that its controller is asked by.
+    pub fn community(&self) -> Result<PathBuf> {
+        let community = self.folder.path().join("community");
+        let mut options = File::options();
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        writeln!(options.create(true).write(true).truncate(true).open(&community)?, "{WALK}")?;
+        Ok(community)
+    }
 }
 
 impl Drop for Simulator {
@@ -44,13 +56,13 @@ impl Drop for Simulator {
 
 /// Measures, and adds its rows.
 pub fn measure(rows: &mut Vec<Row>) -> Result<()> {
-    let simulator = simulator()?;
+    let simulator = simulator_of(&recorded()?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let address = runtime.block_on(delayed(simulator.address))?;
     let columns: Vec<(String, usize)> = columns_there(simulator.address)?;
     let same_rows: usize = columns.iter().map(|(_, rows)| rows).sum();
     println!("{} columns, {same_rows} rows, {DELAY:?} each way", columns.len());
-    let target = Target::open(&controller(address, simulator.folder.path())?)?;
+    let target = Target::open(&controller(address, simulator.community()?)?)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         let begun = Instant::now();
@@ -76,19 +88,26 @@ fn median(mut seconds: Vec<f64>) -> f64 {
     seconds[seconds.len() / 2]
 }
 
-fn simulator() -> Result<Simulator> {
+/// The recorded walk.
+pub fn recorded() -> Result<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packed = root.join(format!("../shared/data/snmp/{WALK}.snmprec.gz"));
+    let mut text = String::new();
+    let walk = File::open(&packed).with_context(|| format!("the walk {}", packed.display()))?;
+    GzDecoder::new(walk).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The simulator with this walk.
+pub fn simulator_of(walk: &str) -> Result<Simulator> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = root.join("target/snmp/venv/bin/snmpsim-command-responder");
     ensure!(program.exists(), "no simulator: scripts/install-snmp");
-    let packed = root.join(format!("../shared/data/snmp/{WALK}.snmprec.gz"));
     let folder = tempfile::tempdir()?;
     for made in ["data", "cache"] {
         fs::create_dir(folder.path().join(made))?;
     }
-    let mut text = Vec::new();
-    let walk = File::open(&packed).with_context(|| format!("the walk {}", packed.display()))?;
-    GzDecoder::new(walk).read_to_end(&mut text)?;
-    fs::write(folder.path().join(format!("data/{WALK}.snmprec")), text)?;
+    fs::write(folder.path().join(format!("data/{WALK}.snmprec")), walk)?;
     let address = UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?;
     let log = folder.path().join("log");
     let mut command = Command::new(program);
@@ -149,11 +168,7 @@ async fn back(way: Arc<tokio::net::UdpSocket>, front: Arc<tokio::net::UdpSocket>
     }
 }
 
-fn controller(address: SocketAddr, folder: &Path) -> Result<Controller> {
-    let community = folder.join("community");
-    let mut options = File::options();
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    writeln!(options.create(true).write(true).truncate(true).open(&community)?, "{WALK}")?;
+fn controller(address: SocketAddr, community: PathBuf) -> Result<Controller> {
     Ok(Controller {
         name: "bench".to_owned(),
         address: address.to_string().parse()?,

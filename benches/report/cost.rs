@@ -1,0 +1,152 @@
+//! What all of health costs: the daemon with 300 access points to watch, beside the same daemon without
+//! anything to watch, in the same two minutes, by what the kernel says of each. The controller is the
+//! recorded one of 1,386, cut to its first 300.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use preau::health::wifi::{Kind, tables::family};
+use tempfile::TempDir;
+
+use crate::{
+    support::{
+        process::{Server, free_port},
+        report::{Better, Row},
+    },
+    wifi::{Simulator, recorded, simulator_of},
+};
+
+/// Access points that are left.
+const POINTS: usize = 300;
+/// The first look and the start itself are over by then.
+const SETTLED: Duration = Duration::from_secs(15);
+/// Looked at for so long, two whole looks at the controller among it.
+const LASTS: Duration = Duration::from_secs(120);
+/// Memory is looked at this often: its highest counts.
+const WEIGHED_EVERY: Duration = Duration::from_secs(1);
+/// Of one core, in percent; and memory, in MiB.
+const LIMITS: (f64, f64) = (3.0, 24.0);
+
+/// Measures, and adds its rows.
+pub fn measure(rows: &mut Vec<Row>) -> Result<()> {
+    let simulator = simulator_of(&first_points(&recorded()?, POINTS)?)?;
+    let with = Daemon::start(&watching(&simulator)?)?;
+    let without = Daemon::start("")?;
+    pause(SETTLED);
+    let seen = with.access_points()?;
+    ensure!(seen == POINTS, "{seen} access points are seen, {POINTS} are expected");
+    let begun = (with.server.processor()?, without.server.processor()?);
+    let (mut most, mut least) = (0_f64, 0_f64);
+    let start = Instant::now();
+    while start.elapsed() < LASTS {
+        pause(WEIGHED_EVERY);
+        most = most.max(with.server.memory()?);
+        least = least.max(without.server.memory()?);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let spent = |now: f64, then: f64| 100.0 * (now - then) / seconds;
+    let ours = spent(with.server.processor()?, begun.0);
+    let bare = spent(without.server.processor()?, begun.1);
+    println!("processor: {ours:.2} % of a core with health, {bare:.2} % without");
+    println!("memory: {:.1} MiB with health, {:.1} MiB without", most / 1024.0, least / 1024.0);
+    let name = |what: &str| format!("{what} of health, {POINTS} access points, {seconds:.0} s");
+    rows.push(Row::new(
+        name("processor"),
+        "% of a core",
+        Better::Less,
+        (ours - bare).max(0.01),
+        "limit",
+        LIMITS.0,
+    ));
+    let memory = (most - least) / 1024.0;
+    rows.push(Row::new(name("memory"), "MiB", Better::Less, memory.max(0.01), "limit", LIMITS.1));
+    Ok(())
+}
+
+/// The settings of a box that measures all that it can here.
+fn watching(simulator: &Simulator) -> Result<String> {
+    let community = simulator.community()?;
+    Ok(format!(
+        "[[health.controllers]]\nname = \"lycee\"\naddress = \"{}\"\ncommunity_file = \"{}\"\n\
+         timeout = \"5s\"\n",
+        simulator.address,
+        community.display()
+    ))
+}
+
+/// A recording with only so many of its access points: rows of the tables that we read, and of noise,
+/// whose index begins with the address of another are left out.
+fn first_points(walk: &str, points: usize) -> Result<String> {
+    let family = family(Kind::Aruba);
+    let tables = family.tables.iter().map(|table| table.entry);
+    let entries: Vec<String> = tables
+        .chain(family.noise)
+        .map(|entry| entry.iter().map(u32::to_string).collect::<Vec<_>>().join(".") + ".")
+        .collect();
+    let index = |line: &str| -> Option<String> {
+        let oid = line.split('|').next()?;
+        let rest = entries.iter().find_map(|entry| oid.strip_prefix(entry.as_str()))?;
+        let arcs: Vec<&str> = rest.split('.').skip(1).take(6).collect();
+        (arcs.len() == 6).then(|| arcs.join("."))
+    };
+    let own = entries.first().context("no table of access points")?;
+    let mut kept = BTreeSet::new();
+    for line in walk.lines().filter(|line| line.starts_with(own.as_str())) {
+        if let Some(mac) = index(line)
+            && kept.len() < points
+        {
+            kept.insert(mac);
+        }
+    }
+    ensure!(kept.len() == points, "the recording has {} access points", kept.len());
+    let keeps = |line: &&str| index(line).is_none_or(|mac| kept.contains(&mac));
+    Ok(walk.lines().filter(keeps).collect::<Vec<_>>().join("\n") + "\n")
+}
+
+/// A daemon in a folder of its own.
+struct Daemon {
+    server: Server,
+    folder: TempDir,
+}
+
+impl Daemon {
+    fn start(more: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (at, port) = (folder.path().display(), free_port()?);
+        let settings = format!(
+            "[school]\nuai = \"0510035L\"\nname = \"Mesure\"\n[access]\nsign_in = \"off\"\n\
+             [network]\nlisten = [\"127.0.0.1:{port}\"]\n[store]\npath = \"{at}/data\"\n\
+             reserve = \"10 MB\"\n[control]\nsocket = \"{at}/control.sock\"\n{more}"
+        );
+        let file = folder.path().join("preau.toml");
+        fs::write(&file, settings)?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_preau"));
+        command.args(["run", "--config"]).arg(&file);
+        let server = Server::start(command, port, &folder.path().join("log"))?;
+        Ok(Self { server, folder })
+    }
+
+    /// Those that are up or down, as the daemon knows them.
+    fn access_points(&self) -> Result<usize> {
+        let socket = self.folder.path().join("control.sock");
+        let said = preau(&["health", "wifi", "--json"], &socket)?;
+        let said: serde_json::Value = serde_json::from_slice(&said)?;
+        Ok(said["access_points"].as_array().map_or(0, Vec::len))
+    }
+}
+
+fn preau(words: &[&str], socket: &Path) -> Result<Vec<u8>> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_preau"));
+    Ok(command.args(words).arg("--socket").arg(socket).output()?.stdout)
+}
+
+fn pause(time: Duration) {
+    #[allow(clippy::disallowed_methods, reason = "a benchmark has no runtime to hold up")]
+    std::thread::sleep(time);
+}
