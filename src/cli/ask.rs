@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     exit::{Exit, fail},
-    filtering, health, health_box,
+    filtering, health, health_box, link,
     show::Show,
     tables, uplink,
 };
@@ -78,6 +78,8 @@ fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
         // Told with its text.
         Outcome::Metrics(lines) => json!({"lines": lines}),
         Outcome::Uplink(status) => json!({"uplink": status}),
+        Outcome::Links(links) => json!({"links": links}),
+        Outcome::Throughput(test) => json!(test),
         Outcome::Reload(report) => json!(report),
     }
 }
@@ -99,6 +101,8 @@ fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
         // Told with its access points, or as it came.
         Outcome::Wifi(_) | Outcome::Machine(_) | Outcome::Metrics(_) => {}
         Outcome::Uplink(status) => uplink::tell(status.as_ref()),
+        Outcome::Links(links) => link::tell(links),
+        Outcome::Throughput(test) => link::tested(test),
         Outcome::Reload(report) => tables::reload(report),
     }
 }
@@ -109,6 +113,7 @@ fn exit(outcome: &Outcome) -> Exit {
             Exit::Temporary
         }
         Outcome::Import(report) if !report.refused.is_empty() => Exit::Data,
+        Outcome::Links(links) if links.iter().any(link::is_bad) => Exit::Temporary,
         Outcome::Reload(report) if !report.set_aside.is_empty() => Exit::Config,
         Outcome::Verify(VerifyReport { damaged: 1.., .. }) => Exit::Data,
         Outcome::Uplink(Some(status)) if uplink::is_held(status) => Exit::Temporary,

@@ -1,4 +1,4 @@
-//! `preau health`: how the school's Wi-Fi is, from the daemon or by one look of one's own.
+//! `preau health`: how the school's links and Wi-Fi are, from the daemon or by one look of one's own.
 
 use std::path::Path;
 
@@ -25,6 +25,19 @@ const PLACE_CHARS: usize = 20;
 /// What can be asked.
 #[derive(Debug, Subcommand)]
 pub enum HealthCommand {
+    /// What the daemon knows of the links to the Internet: outages, round trips, loss, names, fetches.
+    ///
+    /// Exit code 75: a link is cut, or carries badly. Times are milliseconds: of each target the middle,
+    /// nine tenths and 99 of a hundred round trips of the last minute, and their jitter.
+    Link,
+    /// Test now what a link carries, against what its contract promises.
+    ///
+    /// It fills the link for some seconds: never in class hours, and within the bytes that
+    /// `[health.throughput]` allows a day and a month. Exit code 75: not now, with the reason.
+    Throughput {
+        /// The link's name [default: the first one].
+        link: Option<String>,
+    },
     /// What the daemon knows of the Wi-Fi: how each access point stands, since when, its radios.
     ///
     /// Exit code 75: a controller does not answer, or an access point is down or missing.

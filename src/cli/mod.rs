@@ -8,6 +8,7 @@ mod filter;
 mod filtering;
 mod health;
 mod health_box;
+mod link;
 mod run;
 mod show;
 mod tables;
@@ -118,7 +119,7 @@ enum Command {
     /// Look after the account of connections; `preau-region journal open` reads it, elsewhere.
     #[command(subcommand)]
     Journal(JournalCommand),
-    /// How the school's Wi-Fi is: controllers, access points, radios.
+    /// How the school's links and its Wi-Fi are.
     #[command(subcommand)]
     Health(health::HealthCommand),
     /// What the box measures, as Prometheus reads it; the same as /metrics.
@@ -198,6 +199,8 @@ pub fn carry_out(arguments: Arguments) -> Exit {
         }
         Command::Health(health::HealthCommand::Wifi) => Words::Wifi,
         Command::Health(health::HealthCommand::Box) => Words::Machine,
+        Command::Health(health::HealthCommand::Link) => Words::Links,
+        Command::Health(health::HealthCommand::Throughput { link }) => Words::Throughput { link },
         Command::Status => Words::Status,
         Command::Sync { no_wait, now } => Words::Sync { wait: !no_wait, ignore_window: now },
         Command::Import { folder } => match std::path::absolute(&folder) {

@@ -120,6 +120,7 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::Resolvers(_)
         | DaemonError::RegionKey(_)
         | DaemonError::Wifi(_)
+        | DaemonError::Links(_)
         | DaemonError::Certificate(_)
         | DaemonError::Acme(_)
         | DaemonError::NoHttpsSocket

@@ -59,6 +59,10 @@ impl Show {
             Event::Sources(sources) => self.sources(sources),
             Event::Moving(moving) => self.moving(moving),
             Event::Import(at) => self.import(at),
+            Event::Throughput(moved) => {
+                let way = if moved.up { "sending" } else { "fetching" };
+                self.single(moved.bytes, moved.most, way);
+            }
             Event::Verify { done, total } => self.single(*done, *total, "checking packages"),
         }
     }

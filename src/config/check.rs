@@ -48,6 +48,7 @@ pub(super) fn expectation(key: &str) -> &'static str {
         "days_off" | "school_days" => "a date, such as \"2027-05-07\"",
         "listen" => "an address and a port, such as \"0.0.0.0:80\" or \"[::]:80\"",
         "resolvers" => "an address, such as \"192.0.2.53\", with the resolver's name under TLS",
+        "gateway" => "an address, such as \"10.0.0.1\"",
         "direct" | "bypass" | "private" => {
             "a name, such as \"example.org\", or a network, such as \"10.0.0.0/8\""
         }

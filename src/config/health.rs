@@ -1,17 +1,26 @@
 //! `[health]`: what the box measures, and where.
 
+mod link;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::link::{HealthLink, HealthTarget, TargetRole, Throughput};
 use super::{Endpoint, Period};
 
-/// `[health]`. Nothing is asked unless a controller is named.
+/// `[health]`. Nothing is asked unless a controller or a link is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Health {
     /// The school's Wi-Fi controllers.
     pub controllers: Vec<Controller>,
+    /// The school's uplinks.
+    pub links: Vec<HealthLink>,
+    /// What is asked over them.
+    pub targets: Vec<HealthTarget>,
+    /// The throughput test.
+    pub throughput: Throughput,
     /// What controllers send by themselves.
     pub traps: Traps,
 }

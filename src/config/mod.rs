@@ -34,7 +34,10 @@ pub use self::{
     dns::{Dns, Dnssec, Refusal},
     filter::Filter,
     gateway::{CaptiveProbes, Gateway, HttpCache, Upstream},
-    health::{AuthProtocol, Controller, ControllerKind, Health, PrivacyProtocol, SnmpUser, Traps},
+    health::{
+        AuthProtocol, Controller, ControllerKind, Health, HealthLink, HealthTarget,
+        PrivacyProtocol, SnmpUser, TargetRole, Throughput, Traps,
+    },
     https::{Acme, Https},
     journal::{Journal, RegionKey},
     link::Link,

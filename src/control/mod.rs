@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod filtering;
+mod moving;
 mod peer;
 pub mod protocol;
 pub mod server;

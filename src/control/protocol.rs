@@ -6,16 +6,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::filtering::{FilterAnswer, FilterAsk};
+pub use super::moving::Moving;
 use crate::{
     access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
     gateway::cache,
     health::{
+        link::{Moved, budget::Test, lines::UplinkLine},
         told::BoxLines,
         wifi::lines::{ApLine, ControllerLine},
     },
     journal,
-    mirror::{Failure, Finished, Progress, Transfer},
     net::link::State,
     store::Usage,
     uplink,
@@ -86,6 +87,13 @@ pub enum Command {
     Metrics,
     /// How the reports to the region are.
     Uplink,
+    /// How the links are.
+    Links,
+    /// Test what a link carries.
+    Throughput {
+        /// Its name; nothing = the first.
+        link: Option<String>,
+    },
     /// Read the configuration again.
     Reload,
 }
@@ -127,6 +135,8 @@ pub enum Event {
     AccessPoints(Vec<ApLine>),
     /// Lines of the text of what is measured.
     Metrics(String),
+    /// Where a throughput test is.
+    Throughput(Moved),
 }
 
 /// What came of a command.
@@ -170,6 +180,10 @@ pub enum Outcome {
     Metrics(usize),
     /// Of `Uplink`; nothing = nothing is sent.
     Uplink(Option<uplink::Status>),
+    /// Of `Links`; none = none is configured.
+    Links(Vec<UplinkLine>),
+    /// Of `Throughput`.
+    Throughput(Test),
     /// Of `Reload`.
     Reload(ReloadReport),
 }
@@ -326,58 +340,6 @@ impl From<&SourceState> for SourceLine {
     }
 }
 
-/// The mirror's progress, short enough for a line.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Moving {
-    /// Transfers under way.
-    pub active: Vec<Transfer>,
-    /// Packages waiting.
-    pub queued: usize,
-    /// Bytes they still need, as far as sizes are known.
-    pub queued_bytes: u64,
-    /// Packages on the retry list.
-    pub failed: usize,
-    /// The first of them.
-    pub failures: Vec<Failure>,
-    /// Why nothing moves although something waits.
-    pub held_back: Option<String>,
-    /// The last packages that came, latest first.
-    pub finished: Vec<Finished>,
-}
-
-impl From<&Progress> for Moving {
-    fn from(progress: &Progress) -> Self {
-        let missing = |t: &Transfer| t.total.unwrap_or(0).saturating_sub(t.done);
-        let mut moving = Self {
-            active: progress.active.iter().take(MAX_LISTED).cloned().collect(),
-            queued: progress.queued.len(),
-            queued_bytes: progress.queued.iter().map(missing).sum(),
-            failed: progress.failed.len(),
-            failures: progress.failed.iter().take(MAX_LISTED).cloned().collect(),
-            held_back: progress.held_back.as_deref().map(clip),
-            finished: progress.finished.iter().take(MAX_LISTED).cloned().collect(),
-        };
-        for transfer in &mut moving.active {
-            transfer.title = clip(&transfer.title);
-        }
-        for failure in &mut moving.failures {
-            failure.title = clip(&failure.title);
-            failure.reason = clip(&failure.reason);
-        }
-        for finished in &mut moving.finished {
-            finished.title = clip(&finished.title);
-        }
-        moving
-    }
-}
-
-impl Moving {
-    /// Has the mirror come to rest: nothing moves, and nothing waits that could?
-    pub fn is_at_rest(&self) -> bool {
-        self.active.is_empty() && (self.queued == 0 || self.held_back.is_some())
-    }
-}
-
 /// How a sync ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SyncReport {
@@ -476,13 +438,5 @@ mod tests {
         assert_eq!(text, r#"{"version":1,"command":"sync","wait":true,"ignore_window":false}"#);
         let read: Request = serde_json::from_str(r#"{"version":1,"command":"status"}"#).unwrap();
         assert_eq!(read.command, Command::Status);
-    }
-
-    #[test]
-    fn the_mirror_is_at_rest_when_nothing_can_move() {
-        let mut moving = Moving { queued: 1, ..Moving::default() };
-        assert!(!moving.is_at_rest());
-        moving.held_back = Some("outside the window".into());
-        assert!(moving.is_at_rest());
     }
 }

@@ -16,6 +16,7 @@ use crate::{
         },
         server::{Commands, Events},
     },
+    health::link::{Links, NoTest, budget::Refused},
     journal::Journal,
     store::StoreError,
 };
@@ -69,6 +70,10 @@ impl Commands for Desk {
                 let now = Timestamp::now();
                 blocking(move || Ok(Outcome::Machine(house.measuring.itself(now)))).await
             }
+            Command::Links => {
+                Ok(Outcome::Links(house.links.as_ref().map(Links::lines).unwrap_or_default()))
+            }
+            Command::Throughput { link } => Box::pin(throughput(&house, link, &events)).await,
             Command::Revoke { what } => {
                 blocking(move || {
                     let revoked = house.access.revoke(what, Timestamp::now());
@@ -109,6 +114,25 @@ async fn metrics(house: &House, events: &Events) -> Outcome {
         events.send(Event::Metrics(part.concat())).await;
     }
     Outcome::Metrics(lines.len())
+}
+
+async fn throughput(
+    house: &House,
+    link: Option<String>,
+    events: &Events,
+) -> Result<Outcome, Refusal> {
+    let none = || Refusal::new(Fault::Config, "no link is set ([[health.links]])");
+    let links = house.links.as_ref().ok_or_else(none)?;
+    let show = |moved| events.show(Event::Throughput(moved));
+    let tested = links.test(link.as_deref(), &show).await;
+    tested.map(Outcome::Throughput).map_err(|why| {
+        let fault = match &why {
+            NoTest::Refused(Refused::NoObject) => Fault::Config,
+            NoTest::NoLink(_) => Fault::NoInput,
+            _ => Fault::Busy,
+        };
+        Refusal::new(fault, why)
+    })
 }
 
 impl Desk {

@@ -7,7 +7,7 @@ use crate::{
     dns::AnchorsError,
     filter::safe_search::BadEngines,
     gateway::{NoAccount, cache::updates::BadRules},
-    health::wifi::WifiError,
+    health::{link::LinkError, wifi::WifiError},
     journal::{BookError, SealError},
     library::LibraryError,
     mirror::MirrorError,
@@ -60,6 +60,9 @@ pub enum DaemonError {
     /// What is reported.
     #[error(transparent)]
     Uplink(#[from] UplinkError),
+    /// The links, and what is asked over them.
+    #[error("health.links cannot be measured: {0}")]
+    Links(#[from] LinkError),
     /// The account of connections.
     #[error("the journal does not open: {0}")]
     Journal(#[from] BookError),

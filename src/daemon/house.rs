@@ -24,6 +24,7 @@ use crate::{
         cache::{self, Bounds, Cache, updates::Rules},
     },
     health::{
+        link::Links,
         machine::{self, Machine},
         services::{self, Services},
         wifi::Wifi,
@@ -62,6 +63,8 @@ pub(super) struct House {
     pub(super) link: Link,
     /// The school's Wi-Fi, if it has a controller.
     pub(super) wifi: Option<Wifi>,
+    /// The school's links, if they are measured.
+    pub(super) links: Option<Links>,
     /// Whoever has values to tell, or finds something wrong.
     pub(super) measuring: Measuring,
     /// What is reported of it.
@@ -118,6 +121,7 @@ impl House {
         let names =
             names::open(&config, names::judge(judging.clone(), journal.clone()), link.clone())?;
         let wifi = Wifi::open(&config.health, store.clone())?;
+        let links = Links::open(&config, store.clone())?;
         let parts = gateway::Parts {
             config: config.gateway.clone(),
             home: Home::new(network, https),
@@ -141,7 +145,7 @@ impl House {
             names: (!config.dns.resolvers.is_empty()).then(|| names.clone()),
             certificates: secure.as_ref().map(|secure| secure.certificates.clone()),
         });
-        let measuring = Measuring::of(machine, services, wifi.as_ref());
+        let measuring = Measuring::of(machine, services, wifi.as_ref(), links.as_ref());
         let uplink = reporting::open(&config, &measuring.sources)?;
         Ok(Self {
             store,
@@ -156,6 +160,7 @@ impl House {
             gateway,
             link,
             wifi,
+            links,
             measuring,
             uplink,
             secure,

@@ -5,8 +5,8 @@ use std::{path::Path, sync::Arc};
 use jiff::Timestamp;
 
 use crate::health::{
-    finding::Watcher, machine::Machine, radio::Radios, sample::Source, services::Services,
-    told::BoxLines, wifi::Wifi,
+    finding::Watcher, link::Links, machine::Machine, radio::Radios, sample::Source,
+    services::Services, told::BoxLines, wifi::Wifi,
 };
 
 /// Who has values to tell, and who finds things wrong.
@@ -26,14 +26,23 @@ pub(super) struct Measuring {
 
 impl Measuring {
     /// All that this box has.
-    pub(super) fn of(machine: Machine, services: Services, wifi: Option<&Wifi>) -> Self {
+    pub(super) fn of(
+        machine: Machine,
+        services: Services,
+        wifi: Option<&Wifi>,
+        links: Option<&Links>,
+    ) -> Self {
         let radios = Radios::new(Path::new("/"));
         let mut sources: Vec<Arc<dyn Source>> =
             vec![Arc::new(machine.clone()), Arc::new(services.clone()), Arc::new(radios.clone())];
-        let watchers: Vec<Arc<dyn Watcher>> =
+        let mut watchers: Vec<Arc<dyn Watcher>> =
             vec![Arc::new(machine.clone()), Arc::new(services.clone())];
         if let Some(wifi) = wifi {
             sources.push(Arc::new(wifi.clone()));
+        }
+        if let Some(links) = links {
+            sources.push(Arc::new(links.clone()));
+            watchers.push(Arc::new(links.clone()));
         }
         Self { sources, watchers, machine, services, radios }
     }

@@ -66,6 +66,9 @@ fn apply(house: &House) -> Result<ReloadReport, Refusal> {
             .map_err(|error| Refusal::new(Fault::Config, error))?;
     }
     house.mirror.reconfigure(&next.mirror);
+    if let Some(links) = &house.links {
+        links.set_class_hours(&next.mirror.class_hours);
+    }
     let (now, policy) = (Timestamp::now(), next.filter.merged());
     let set_aside = policy.set_aside.clone();
     if next.filter != old.filter {

@@ -215,6 +215,12 @@ impl Tasks {
             let uplink = uplink.clone();
             async move { uplink.run(token).await }
         });
+        if let Some(links) = house.links.clone() {
+            self.supervised("links", move |token| {
+                let links = links.clone();
+                async move { links.run(token).await }
+            });
+        }
         let link = house.link.clone();
         self.supervised("link", move |token| {
             let link = link.clone();

@@ -6,6 +6,7 @@
 
 pub mod finding;
 pub mod machine;
+pub mod link;
 pub mod metrics;
 pub mod radio;
 pub mod sample;

@@ -1,5 +1,7 @@
 //! What the types of `[health]` cannot say.
 
+mod link;
+
 use std::{collections::HashSet, time::Duration};
 
 use super::{Found, absolute};
@@ -36,9 +38,7 @@ pub(super) fn check_health(config: &Config, found: &mut Found<'_>) {
     let mut names = HashSet::new();
     for (index, one) in controllers.iter().enumerate() {
         let at = |name: &str| format!("health.controllers[{index}].{name}");
-        let length = one.name.chars().count();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !(1..=MAX_NAME_CHARS).contains(&length) || !one.name.chars().all(plain) {
+        if !is_plain(&one.name) {
             let says = format!("`{}` names no controller", one.name.escape_debug());
             found(&at("name"), Error, says, "1 to 32 letters, digits, `-`, `_` and `.`");
         } else if !names.insert(&one.name) {
@@ -72,6 +72,13 @@ pub(super) fn check_health(config: &Config, found: &mut Found<'_>) {
             check_user(&at("v3"), user, found);
         }
     }
+    link::check_links(&config.health, found);
+}
+
+/// A name that stands in reports and in labels of values.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && name.chars().all(plain)
 }
 
 fn check_user(key: &str, user: &SnmpUser, found: &mut Found<'_>) {
