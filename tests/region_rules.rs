@@ -29,6 +29,13 @@ fn prometheus_and_victoriametrics_take_the_rules() {
     assert!(good, "{said}");
     let (good, said) = run("vmalert", &["-dryRun", "-rule=rules/*.yml"]);
     assert!(good && !said.contains("failed"), "{said}");
+    // And the flags with which it is run.
+    let unit = fs::read_to_string(folder().join("vmalert.service")).unwrap();
+    let start = unit.split_once("ExecStart=/usr/bin/vmalert ").unwrap().1;
+    let start = start.split_once("\nRestart").unwrap().0.replace("/etc/preau-region/", "");
+    let flags: Vec<_> = start.split_whitespace().filter(|word| *word != "\\").collect();
+    let (good, said) = run("vmalert", &[flags.as_slice(), &["-dryRun"]].concat());
+    assert!(good, "{said}");
 }
 
 #[test]

@@ -6,6 +6,9 @@
 mod support;
 
 mod cost;
+mod fleet;
+#[path = "../../tests/region_support/school.rs"]
+mod school;
 mod wifi;
 
 use std::path::Path;
@@ -26,6 +29,9 @@ fn main() -> Result<()> {
     if wanted("cost") {
         cost::measure(&mut rows)?;
     }
-    ensure!(!rows.is_empty(), "the parts are wifi and cost");
+    if wanted("fleet") {
+        fleet::measure(&mut rows)?;
+    }
+    ensure!(!rows.is_empty(), "the parts are wifi, cost and fleet");
     Report::new("report", rows).publish(&out)
 }

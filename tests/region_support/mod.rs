@@ -6,6 +6,7 @@
 pub mod authority;
 pub mod edge;
 pub mod engine;
+pub mod school;
 pub mod texts;
 pub mod write;
 
