@@ -157,10 +157,10 @@ fn a_body_that_lies_about_its_school_is_kept_under_the_certificates() {
     }
     let school = vec![series(texts::SCHOOLS, &[lie, ("school", "Lycée inventé")], &[(at, 1.0)])];
     assert_eq!(region.write(&bayen, BAYEN, school), 204);
-    assert_eq!(
-        region.engine.exist(&format!("{}{{school='Lycée inventé'}}", texts::SCHOOLS)).len(),
-        0
-    );
+    for school in ["Lycée inventé", ""] {
+        let which = format!("{}{{school='{school}'}}", texts::SCHOOLS);
+        assert_eq!(region.engine.exist(&which).len(), 0, "{which}");
+    }
 }
 
 #[test]

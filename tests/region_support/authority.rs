@@ -1,7 +1,10 @@
 //! The authority of the region's boxes: certificates whose subject is the school, and the list of those
 //! that were revoked.
 
-use std::{path::Path, time::Duration, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
@@ -24,6 +27,18 @@ pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 pub struct Identity {
     pub chain: Vec<CertificateDer<'static>>,
     pub key: PrivateKeyDer<'static>,
+    /// Both again, as they lie on a box.
+    pem: (String, String),
+}
+
+impl Identity {
+    /// Writes both, as a region gives them to a box.
+    pub fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        let (chain, key) = (folder.join("uplink.crt"), folder.join("uplink.key"));
+        std::fs::write(&chain, &self.pem.0).unwrap();
+        std::fs::write(&key, &self.pem.1).unwrap();
+        (chain, key)
+    }
 }
 
 /// What a certificate says, where a test wants another than a box's.
@@ -62,6 +77,16 @@ impl Authority {
         })
     }
 
+    /// A school's that was revoked.
+    pub fn revoked(&self, uai: &str) -> Identity {
+        self.issue(Says {
+            subject: &[(Name::Common, uai)],
+            serial: REVOKED,
+            purpose: &ExtendedKeyUsagePurpose::ClientAuth,
+            ended: false,
+        })
+    }
+
     pub fn issue(&self, says: Says<'_>) -> Identity {
         let mut params = CertificateParams::default();
         // It begins with a name of rcgen's own.
@@ -83,6 +108,7 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Identity {
+            pem: (certificate.pem(), key.serialize_pem()),
             chain: vec![certificate.der().clone()],
             key: PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
         }

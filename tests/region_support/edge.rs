@@ -37,7 +37,7 @@ pub struct Region {
     pub boxes: Authority,
     pub engine: Engine,
     pub folder: TempDir,
-    address: SocketAddr,
+    pub address: SocketAddr,
     public: Public,
     _nginx: Ended,
 }
@@ -48,8 +48,9 @@ impl Region {
         let boxes = Authority::new();
         boxes.write(at.path());
         let public = Public::new("the region's own, of a test").unwrap();
-        public.issue_now(&[NAME]).unwrap().write(at.path(), "preau-metrics").unwrap();
+        public.issue_now(&[NAME, "localhost"]).unwrap().write(at.path(), "preau-metrics").unwrap();
         fs::copy(folder().join("schools.prom"), at.path().join("schools.prom")).unwrap();
+        fs::write(at.path().join("public.crt"), public.pem()).unwrap();
         let engine = Engine::start(at.path(), schools);
         let here = at.path().display();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
