@@ -91,7 +91,11 @@ async fn a_box_whose_certificate_was_revoked_keeps_what_it_has() {
     // It asks again and again, and is refused each time.
     tokio::task::spawn_blocking({
         let region = region.clone();
-        move || assert!(region.log(3).lines().all(|line| line.contains(" 403 POST uai= ")))
+        move || {
+            let log = region.log(3);
+            let refused = format!(" 403 POST uai={UAI} verify=\"FAILED:certificate revoked\"");
+            assert!(log.lines().all(|line| line.contains(&refused)), "{log}");
+        }
     })
     .await
     .unwrap();

@@ -1,4 +1,4 @@
-//! A region's boxes into one VictoriaMetrics, with the region's flags and relabelling: 500 schools of 100
+//! A region's boxes into one `VictoriaMetrics`, with the region's flags and relabelling: 500 schools of 100
 //! access points, minute after minute, each box a request with its own samples, as fast as they are taken;
 //! then a day of a few of them, back-filled, for what a sample takes on the disk.
 //!
@@ -245,7 +245,7 @@ fn mixed(seed: u64) -> u64 {
     x ^ x >> 31
 }
 
-/// VictoriaMetrics with the region's own flags, but for where it lies and what it fetches.
+/// `VictoriaMetrics` with the region's own flags, but for where it lies and what it fetches.
 fn engine(folder: &Path) -> Result<Server> {
     let region = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/region/metrics");
     let text = fs::read_to_string(region.join("victoria-metrics.env"))?;
