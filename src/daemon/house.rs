@@ -145,8 +145,9 @@ impl House {
             names: (!config.dns.resolvers.is_empty()).then(|| names.clone()),
             certificates: secure.as_ref().map(|secure| secure.certificates.clone()),
         });
-        let measuring = Measuring::of(machine, services, wifi.as_ref(), links.as_ref());
+        let mut measuring = Measuring::of(machine, services, wifi.as_ref(), links.as_ref());
         let uplink = reporting::open(&config, &measuring.sources)?;
+        measuring.watchers.push(uplink.watcher());
         Ok(Self {
             store,
             catalogue,

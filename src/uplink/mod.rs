@@ -10,6 +10,7 @@ mod run;
 pub mod send;
 pub mod spool;
 mod status;
+mod stuck;
 pub mod text;
 
 pub use self::{

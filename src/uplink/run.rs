@@ -20,8 +20,14 @@ use super::{
     send::{Sender, Target, spread},
     spool::Spool,
     status::{Figures, Status},
+    stuck::Stuck,
 };
-use crate::{health::sample::Source, journal::Clock, net::client::Shown, store::StoreError};
+use crate::{
+    health::{finding::Watcher, sample::Source},
+    journal::Clock,
+    net::client::Shown,
+    store::StoreError,
+};
 
 /// By what values are reported.
 #[derive(Debug, Clone)]
@@ -96,6 +102,11 @@ impl Uplink {
     /// What `/metrics` tells, and to whom.
     pub fn told(&self) -> Told {
         Told::new(self.0.sources.clone(), &self.0.options.readers)
+    }
+
+    /// Whoever finds that the region takes nothing.
+    pub fn watcher(&self) -> Arc<dyn Watcher> {
+        Arc::new(Stuck::new(self.0.figures.clone()))
     }
 
     /// How it does; nothing = nothing is sent.

@@ -1,6 +1,9 @@
 //! How the uplink does: for `preau uplink`, and as values of its own.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -73,10 +76,28 @@ struct Inside {
     /// Taken, refused, failed, unreachable.
     requests: [u64; 4],
     taken_at: Option<Timestamp>,
-    answer: Option<(Timestamp, String)>,
-    trouble: Option<String>,
+    /// The last of each run of answers that say the same, newest last.
+    answers: VecDeque<(Timestamp, String)>,
+    /// Since when, and the last words.
+    trouble: Option<(Timestamp, String)>,
     doubt: bool,
 }
+
+/// What keeps values from being taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Since when; nothing: there is none.
+    pub since: Option<Timestamp>,
+    /// What was said last.
+    pub words: String,
+    /// Samples that wait.
+    pub waiting: u64,
+    /// When something was last taken.
+    pub taken_at: Option<Timestamp>,
+}
+
+/// Answers that are remembered.
+const MAX_ANSWERS: usize = 32;
 
 const RESULTS: [&str; 4] = ["taken", "refused", "failed", "unreachable"];
 
@@ -117,10 +138,31 @@ impl Figures {
         if said == Said::Taken {
             (inside.taken_at, inside.trouble) = (Some(now), None);
         } else if said != Said::Older {
-            inside.trouble = Some(words.clone());
+            let since = inside.trouble.as_ref().map_or(now, |(since, _)| *since);
+            inside.trouble = Some((since, words.clone()));
         }
-        inside.answer = Some((now, words));
+        if inside.answers.back().is_some_and(|(_, last)| *last == words) {
+            inside.answers.pop_back();
+        }
+        inside.answers.push_back((now, words));
+        if inside.answers.len() > MAX_ANSWERS {
+            inside.answers.pop_front();
+        }
         had_trouble != inside.trouble.is_some()
+    }
+
+    /// What keeps values from being taken; nothing: nothing was asked yet.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        let inside = self.lock();
+        inside.answers.back()?;
+        let (since, words) = inside.trouble.clone().unzip();
+        let (words, waiting) = (words.unwrap_or_default(), inside.room.samples);
+        Some(Trouble { since, words, waiting, taken_at: inside.taken_at })
+    }
+
+    /// The last answers, oldest first.
+    pub(super) fn answers(&self) -> Vec<(Timestamp, String)> {
+        self.lock().answers.iter().cloned().collect()
     }
 
     /// What is asked by a person.
@@ -144,8 +186,8 @@ impl Figures {
                 clock: counts.clock,
             },
             taken_at: inside.taken_at,
-            answer: inside.answer.clone(),
-            trouble: inside.trouble.clone(),
+            answer: inside.answers.back().cloned(),
+            trouble: inside.trouble.as_ref().map(|(_, words)| words.clone()),
             clock_in_doubt: inside.doubt,
         }
     }
