@@ -1,10 +1,12 @@
-//! What all of health costs: the daemon with 300 access points to watch, beside the same daemon without
-//! anything to watch, in the same two minutes, by what the kernel says of each. The controller is the
+//! What all of health costs: the daemon with 300 access points and a link with eight targets to watch, each
+//! asked by ICMP (where the system lets it) and TCP once a second, beside the same daemon without anything
+//! to watch, in the same two minutes, by what the kernel says of each. The controller is the
 //! recorded one of 1,386, cut to its first 300.
 
 use std::{
     collections::BTreeSet,
     fs,
+    net::TcpListener,
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -24,6 +26,8 @@ use crate::{
 
 /// Access points that are left.
 const POINTS: usize = 300;
+/// Targets of the link.
+const TARGETS: usize = 8;
 /// The first look and the start itself are over by then.
 const SETTLED: Duration = Duration::from_secs(15);
 /// Looked at for so long, two whole looks at the controller among it.
@@ -41,6 +45,8 @@ pub fn measure(rows: &mut Vec<Row>) -> Result<()> {
     pause(SETTLED);
     let seen = with.access_points()?;
     ensure!(seen == POINTS, "{seen} access points are seen, {POINTS} are expected");
+    let asked = with.targets()?;
+    ensure!(asked == TARGETS, "{asked} targets answer, {TARGETS} are expected");
     let begun = (with.server.processor()?, without.server.processor()?);
     let (mut most, mut least) = (0_f64, 0_f64);
     let start = Instant::now();
@@ -72,9 +78,18 @@ pub fn measure(rows: &mut Vec<Row>) -> Result<()> {
 /// The settings of a box that measures all that it can here.
 fn watching(simulator: &Simulator) -> Result<String> {
     let community = simulator.community()?;
+    let place = TcpListener::bind("127.0.0.1:0")?;
+    let port = place.local_addr()?.port();
+    // Ends with the program.
+    std::thread::spawn(move || place.incoming().for_each(drop));
+    let target = |number| {
+        format!("[[health.targets]]\nname = \"t{number}\"\naddress = \"127.0.0.1\"\ntcp = {port}\n")
+    };
+    let link = "[[health.links]]\nname = \"fibre\"\ninterface = \"lo\"\ndown = \"100 Mbit/s\"\n";
+    let links = link.to_owned() + &(0..TARGETS).map(target).collect::<String>();
     Ok(format!(
         "[[health.controllers]]\nname = \"lycee\"\naddress = \"{}\"\ncommunity_file = \"{}\"\n\
-         timeout = \"5s\"\n",
+         timeout = \"5s\"\n{links}",
         simulator.address,
         community.display()
     ))
@@ -130,6 +145,15 @@ impl Daemon {
         command.args(["run", "--config"]).arg(&file);
         let server = Server::start(command, port, &folder.path().join("log"))?;
         Ok(Self { server, folder })
+    }
+
+    /// Targets of the link that answer.
+    fn targets(&self) -> Result<usize> {
+        let socket = self.folder.path().join("control.sock");
+        let said: serde_json::Value =
+            serde_json::from_slice(&preau(&["health", "link", "--json"], &socket)?)?;
+        let targets = said["links"][0]["targets"].as_array().context("no link")?;
+        Ok(targets.iter().filter(|one| one["tcp"]["ms"].is_array()).count())
     }
 
     /// Those that are up or down, as the daemon knows them.
