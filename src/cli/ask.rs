@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     exit::{Exit, fail},
-    filtering, health, health_box, link,
+    filtering, health, health_box, incidents, link,
     show::Show,
     tables, uplink,
 };
@@ -19,10 +19,11 @@ use super::{
 pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
     let mut show = Show::new(json);
     let mut holdings: Vec<HoldingLine> = Vec::new();
-    let (mut points, mut metrics) = (Vec::new(), String::new());
+    let (mut points, mut lines, mut metrics) = (Vec::new(), Vec::new(), String::new());
     let outcome = client::ask(socket, command, &mut |event| match event {
         Event::Holdings(part) => holdings.extend(part),
         Event::AccessPoints(part) => points.extend(part),
+        Event::Incidents(part) => lines.extend(part),
         Event::Metrics(lines) if json => metrics.push_str(&lines),
         Event::Metrics(lines) => print!("{lines}"),
         event => show.event(&event),
@@ -39,6 +40,7 @@ pub fn ask(socket: &Path, command: Command, json: bool) -> Exit {
             Exit::Good
         }
         Ok(Outcome::Wifi(controllers)) => health::tell(&controllers, &points, json),
+        Ok(Outcome::Incidents(answer)) => incidents::answer(&answer, &lines, json),
         Ok(outcome) if json => {
             println!("{}", as_json(&outcome, &holdings));
             exit(&outcome)
@@ -80,6 +82,8 @@ fn as_json(outcome: &Outcome, holdings: &[HoldingLine]) -> serde_json::Value {
         Outcome::Uplink(status) => json!({"uplink": status}),
         Outcome::Links(links) => json!({"links": links}),
         Outcome::Throughput(test) => json!(test),
+        // Told with its lines.
+        Outcome::Incidents(_) => json!(null),
         Outcome::Reload(report) => json!(report),
     }
 }
@@ -98,8 +102,8 @@ fn tell(outcome: &Outcome, holdings: &[HoldingLine]) {
         Outcome::Holdings { .. } => tables::holdings(holdings),
         Outcome::Filter(answer) => filtering::tell(answer),
         Outcome::Journal(status) => tables::journal(status.as_ref()),
-        // Told with its access points, or as it came.
-        Outcome::Wifi(_) | Outcome::Machine(_) | Outcome::Metrics(_) => {}
+        // Told with their parts, or as they came.
+        Outcome::Wifi(_) | Outcome::Machine(_) | Outcome::Incidents(_) | Outcome::Metrics(_) => {}
         Outcome::Uplink(status) => uplink::tell(status.as_ref()),
         Outcome::Links(links) => link::tell(links),
         Outcome::Throughput(test) => link::tested(test),

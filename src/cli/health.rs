@@ -1,4 +1,5 @@
-//! `preau health`: how the school's links and Wi-Fi are, from the daemon or by one look of one's own.
+//! `preau health`: what may be asked; how the school's Wi-Fi is, from the daemon or by one look of one's
+//! own.
 
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use serde_json::json;
 use super::{
     Common, default_path,
     exit::{Exit, fail},
+    incidents::{Form, Month},
 };
 
 /// Characters of a name and of a place in a table.
@@ -54,6 +56,30 @@ pub enum HealthCommand {
     Poll {
         /// The controller's name [default: every one].
         name: Option<String>,
+    },
+    /// What is wrong now: each open incident in a line; with --all the whole book, the latest first.
+    ///
+    /// Exit code 75: something is open.
+    Incidents {
+        /// Those that ended, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// An incident's ticket for the region's desk, as text (in French).
+    #[command(after_help = "Examples:\n  \
+        preau health ticket 0510035L-20261126-7KD2MC\n  \
+        preau health ticket 0510035L-20261126-7KD2MC --html > ticket.html")]
+    Ticket {
+        /// Its name, as `preau health incidents` tells it.
+        id: String,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// How much of a month each link carried: in all, in class hours, in boarders' evenings.
+    Availability {
+        /// Which month, as in 2026-11 [default: this one].
+        #[arg(long, value_name = "YYYY-MM")]
+        month: Option<Month>,
     },
 }
 

@@ -8,6 +8,7 @@ mod filter;
 mod filtering;
 mod health;
 mod health_box;
+mod incidents;
 mod link;
 mod run;
 mod show;
@@ -20,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use preau::{
     access::Revoke,
     config::{Config, DEFAULT_PATH},
-    control::protocol::Command as Words,
+    control::{incidents::IncidentAsk, protocol::Command as Words},
 };
 
 pub use self::exit::Exit;
@@ -119,7 +120,7 @@ enum Command {
     /// Look after the account of connections; `preau-region journal open` reads it, elsewhere.
     #[command(subcommand)]
     Journal(JournalCommand),
-    /// How the school's links and its Wi-Fi are.
+    /// How the school's links and Wi-Fi are; incidents, tickets, availability.
     #[command(subcommand)]
     Health(health::HealthCommand),
     /// What the box measures, as Prometheus reads it; the same as /metrics.
@@ -201,6 +202,18 @@ pub fn carry_out(arguments: Arguments) -> Exit {
         Command::Health(health::HealthCommand::Box) => Words::Machine,
         Command::Health(health::HealthCommand::Link) => Words::Links,
         Command::Health(health::HealthCommand::Throughput { link }) => Words::Throughput { link },
+        Command::Health(health::HealthCommand::Incidents { all }) => {
+            Words::Incidents { ask: IncidentAsk::Book { all } }
+        }
+        Command::Health(health::HealthCommand::Ticket { id, form }) => {
+            return match socket(&common) {
+                Ok(socket) => incidents::ticket(&socket, id, form.or_json(common.json)),
+                Err(exit) => exit,
+            };
+        }
+        Command::Health(health::HealthCommand::Availability { month }) => {
+            Words::Incidents { ask: IncidentAsk::Availability { day: month.map(|month| month.0) } }
+        }
         Command::Status => Words::Status,
         Command::Sync { no_wait, now } => Words::Sync { wait: !no_wait, ignore_window: now },
         Command::Import { folder } => match std::path::absolute(&folder) {

@@ -121,6 +121,7 @@ fn exit(error: &DaemonError) -> Exit {
         | DaemonError::RegionKey(_)
         | DaemonError::Wifi(_)
         | DaemonError::Links(_)
+        | DaemonError::Post(_)
         | DaemonError::Certificate(_)
         | DaemonError::Acme(_)
         | DaemonError::NoHttpsSocket

@@ -55,7 +55,11 @@ impl Show {
             return;
         }
         match event {
-            Event::Alive | Event::Holdings(_) | Event::AccessPoints(_) | Event::Metrics(_) => {}
+            Event::Alive
+            | Event::Holdings(_)
+            | Event::AccessPoints(_)
+            | Event::Incidents(_)
+            | Event::Metrics(_) => {}
             Event::Sources(sources) => self.sources(sources),
             Event::Moving(moving) => self.moving(moving),
             Event::Import(at) => self.import(at),

@@ -4,6 +4,7 @@ mod dns;
 mod gateway;
 mod health;
 mod journal;
+mod tickets;
 mod uplink;
 
 use std::{collections::HashSet, path::Path, time::Duration};
@@ -59,6 +60,7 @@ pub(super) fn expectation(key: &str) -> &'static str {
         "allow_private" | "metrics_for" | "shared_addresses" => {
             "a network, such as \"10.0.0.0/8\" or \"fd00::/8\""
         }
+        "server" => "a host and a port, such as \"smtp.example.org:587\"",
         "address" => "a host and a port, such as \"10.1.0.5:161\"",
         "url" => "an address, such as \"https://gar.example.org/\"",
         _ => "",
@@ -83,6 +85,7 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     gateway::check_gateway(config, &mut found);
     health::check_health(config, &mut found);
     uplink::check_uplink(config, &mut found);
+    tickets::check_tickets(config, &mut found);
     check_control(config, &mut found);
     faults.extend(filter::check(&config.filter));
     faults.extend(shares_of_nothing(config));

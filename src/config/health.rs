@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use self::link::{HealthLink, HealthTarget, TargetRole, Throughput};
-use super::{Endpoint, Period};
+use super::{Endpoint, Period, Tickets};
 
 /// `[health]`. Nothing is asked unless a controller or a link is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -23,6 +23,8 @@ pub struct Health {
     pub throughput: Throughput,
     /// What controllers send by themselves.
     pub traps: Traps,
+    /// What is said of incidents, to whom.
+    pub tickets: Tickets,
 }
 
 /// `[health.traps]`: controllers that say by themselves that an access point is down or back make the

@@ -15,6 +15,7 @@ mod place;
 mod reload;
 mod report;
 mod sections;
+mod tickets;
 mod uai;
 mod units;
 mod uplink;
@@ -47,6 +48,7 @@ pub use self::{
         AnswerFormat, Catalogue, Config, Control, Credentials, FeedSource, Library, Mirror,
         Network, ResourceListSource, School, Store, SubscriptionMethod, SubscriptionSource,
     },
+    tickets::{INCIDENT_KINDS, MailTls, Percent, TicketHook, TicketMail, TicketSeverity, Tickets},
     uai::Uai,
     units::{
         BadUnit, ByteRate, ByteSize, Endpoint, LinkPart, Nameserver, Period, Site, TimeWindow,

@@ -157,7 +157,7 @@ pub struct Catalogue {
 }
 
 /// How a source is asked: shared by all of them.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// Client certificate chain (PEM).

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod filtering;
+pub mod incidents;
 mod moving;
 mod peer;
 pub mod protocol;

@@ -5,13 +5,17 @@ use std::{net::SocketAddr, path::PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::filtering::{FilterAnswer, FilterAsk};
 pub use super::moving::Moving;
+use super::{
+    filtering::{FilterAnswer, FilterAsk},
+    incidents::{IncidentAnswer, IncidentAsk},
+};
 use crate::{
     access::Revoke,
     catalogue::{ImportProgress, ImportReport, SourceState},
     gateway::cache,
     health::{
+        incident::book::Line,
         link::{Moved, budget::Test, lines::UplinkLine},
         told::BoxLines,
         wifi::lines::{ApLine, ControllerLine},
@@ -94,6 +98,11 @@ pub enum Command {
         /// Its name; nothing = the first.
         link: Option<String>,
     },
+    /// Ask the incidents.
+    Incidents {
+        /// What.
+        ask: IncidentAsk,
+    },
     /// Read the configuration again.
     Reload,
 }
@@ -137,6 +146,8 @@ pub enum Event {
     Metrics(String),
     /// Where a throughput test is.
     Throughput(Moved),
+    /// A part of the book of incidents.
+    Incidents(Vec<Line>),
 }
 
 /// What came of a command.
@@ -184,6 +195,8 @@ pub enum Outcome {
     Links(Vec<UplinkLine>),
     /// Of `Throughput`.
     Throughput(Test),
+    /// Of `Incidents`.
+    Incidents(IncidentAnswer),
     /// Of `Reload`.
     Reload(ReloadReport),
 }

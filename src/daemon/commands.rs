@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::{runtime::Handle, task::spawn_blocking};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{filtering, holdings, house::House, reload, sync};
+use super::{filtering, holdings, house::House, incidents, reload, sync};
 use crate::{
     catalogue::CatalogueError,
     control::{
@@ -74,6 +74,9 @@ impl Commands for Desk {
                 Ok(Outcome::Links(house.links.as_ref().map(Links::lines).unwrap_or_default()))
             }
             Command::Throughput { link } => Box::pin(throughput(&house, link, &events)).await,
+            Command::Incidents { ask } => {
+                incidents::answer(house, ask, &events).await.map(Outcome::Incidents)
+            }
             Command::Revoke { what } => {
                 blocking(move || {
                     let revoked = house.access.revoke(what, Timestamp::now());
@@ -148,14 +151,14 @@ impl Desk {
 }
 
 /// Work on the disk, away from the runtime's own threads.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let done = spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(Refusal::new(Fault::Internal, error)))
 }
 
-fn refused(error: StoreError) -> Refusal {
+pub(super) fn refused(error: StoreError) -> Refusal {
     let fault = match &error {
         StoreError::Busy { .. } | StoreError::InUse { .. } => Fault::Busy,
         StoreError::Newer { .. } => Fault::Data,

@@ -7,7 +7,7 @@ use crate::{
     dns::AnchorsError,
     filter::safe_search::BadEngines,
     gateway::{NoAccount, cache::updates::BadRules},
-    health::{link::LinkError, wifi::WifiError},
+    health::{incident::PostError, link::LinkError, wifi::WifiError},
     journal::{BookError, SealError},
     library::LibraryError,
     mirror::MirrorError,
@@ -63,6 +63,9 @@ pub enum DaemonError {
     /// The links, and what is asked over them.
     #[error("health.links cannot be measured: {0}")]
     Links(#[from] LinkError),
+    /// How tickets are sent.
+    #[error(transparent)]
+    Post(#[from] PostError),
     /// The account of connections.
     #[error("the journal does not open: {0}")]
     Journal(#[from] BookError),

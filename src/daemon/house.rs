@@ -24,6 +24,7 @@ use crate::{
         cache::{self, Bounds, Cache, updates::Rules},
     },
     health::{
+        incident::Incidents,
         link::Links,
         machine::{self, Machine},
         services::{self, Services},
@@ -69,6 +70,8 @@ pub(super) struct House {
     pub(super) measuring: Measuring,
     /// What is reported of it.
     pub(super) uplink: Uplink,
+    /// What is wrong, and was.
+    pub(super) incidents: Incidents,
     /// Its name and certificate, if it has a name.
     pub(super) secure: Option<Secure>,
     pub(super) started_at: Timestamp,
@@ -146,8 +149,11 @@ impl House {
             certificates: secure.as_ref().map(|secure| secure.certificates.clone()),
         });
         let mut measuring = Measuring::of(machine, services, wifi.as_ref(), links.as_ref());
+        // It asks all watchers, the reports' own too, and is a source of the reports.
+        let incidents = measuring.incidents(&config, store.clone())?;
         let uplink = reporting::open(&config, &measuring.sources)?;
         measuring.watchers.push(uplink.watcher());
+        incidents.watch_too(uplink.watcher());
         Ok(Self {
             store,
             catalogue,
@@ -164,6 +170,7 @@ impl House {
             links,
             measuring,
             uplink,
+            incidents,
             secure,
             started_at,
             file,

@@ -8,6 +8,7 @@ mod error;
 mod filtering;
 mod holdings;
 mod house;
+mod incidents;
 mod journal;
 mod judging;
 mod measuring;

@@ -187,6 +187,11 @@ impl Tasks {
             let filter = filter.clone();
             async move { filter.run(token).await }
         });
+        let incidents = house.incidents.clone();
+        self.supervised("incidents", move |token| {
+            let incidents = incidents.clone();
+            async move { incidents.run(token).await }
+        });
         let (sources, watchers) = (house.measuring.sources.len(), house.measuring.watchers.len());
         tracing::debug!(sources, watchers, "who measures");
         let machine = house.measuring.machine.clone();

@@ -5,6 +5,7 @@
 //! are never read), and how values reach the region.
 
 pub mod finding;
+pub mod incident;
 pub mod machine;
 pub mod link;
 pub mod metrics;

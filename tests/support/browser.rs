@@ -102,7 +102,7 @@ impl Browser {
     }
 
     /// One command of the `DevTools` protocol.
-    async fn tell(&self, client: &Client, command: &str, parameters: Value) -> Value {
+    pub async fn tell(&self, client: &Client, command: &str, parameters: Value) -> Value {
         let session = client.session_id().await.unwrap().unwrap();
         let address = format!("http://127.0.0.1:{}/session/{session}/goog/cdp/execute", self.port);
         post(&address, &json!({"cmd": command, "params": parameters}).to_string()).await

@@ -11,6 +11,7 @@ pub mod agent;
 pub mod client;
 mod credentials;
 pub mod decode;
+pub mod findings;
 pub mod lines;
 pub mod places;
 mod poll;

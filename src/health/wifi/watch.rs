@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     client::Peer,
     credentials::{Credentials, NoCredentials},
+    findings::{self, Before, Scene},
     lines::{self, About, ApLine, ControllerLine},
     places::{BadPlaces, Places},
     poll::{Asked, PollError, poll},
@@ -28,6 +29,7 @@ use super::{
 };
 use crate::{
     config::{Controller, ControllerKind, Health},
+    health::finding::{self, Evidence, Finding, Watcher},
     store::{Store, StoreError},
 };
 
@@ -38,6 +40,8 @@ const KEPT_EVERY: SignedDuration = SignedDuration::from_mins(30);
 /// A look takes at most this part of its interval, and this long.
 const PART: f64 = 0.8;
 const LONGEST_LOOK: Duration = Duration::from_secs(120);
+/// After a look that brought nothing, the next one comes so soon: is the controller silent?
+const SOON: Duration = Duration::from_secs(3);
 /// Access points that one look makes the log name.
 const MAX_NAMED: usize = 20;
 
@@ -190,6 +194,22 @@ struct State {
     asked_at: Option<Timestamp>,
     took_ms: Option<u64>,
     suspects: Suspects,
+    /// What earlier looks brought, and what is wrong since the last.
+    before: Before,
+    findings: Arc<[Finding]>,
+}
+
+impl State {
+    fn scene<'a>(&'a self, target: &'a Target, roster: &'a Roster) -> Scene<'a> {
+        Scene {
+            controller: &target.asked.controller,
+            address: &target.address,
+            survey: self.survey.as_deref(),
+            before: &self.before,
+            roster,
+            places: &target.places,
+        }
+    }
 }
 
 impl Wifi {
@@ -261,7 +281,9 @@ impl Wifi {
             if begun >= next {
                 next = (next + target.interval).max(Instant::now());
             }
-            if token.run_until_cancelled(target.rest(next, &mut pace)).await.is_none() {
+            let doubts = self.seen().states.get(place).is_some_and(|one| one.before.doubts());
+            let soon = if doubts { next.min(Instant::now() + SOON) } else { next };
+            if token.run_until_cancelled(target.rest(soon, &mut pace)).await.is_none() {
                 return;
             }
         }
@@ -311,6 +333,7 @@ impl Wifi {
                 }
                 state.trouble = None;
                 let changes = seen.roster.take(&survey, now);
+                state.before.answered(&survey, &seen.roster, &target.places);
                 state.survey = Some(Arc::new(survey));
                 changes
             }
@@ -320,10 +343,12 @@ impl Wifi {
                     tracing::warn!(controller = name, why, "the controller tells nothing");
                     state.since = Some(now);
                 }
+                state.before.silent(now, &error);
                 state.trouble = Some(why);
                 seen.roster.unreachable(name, now)
             }
         };
+        state.findings = findings::findings(&state.scene(target, &seen.roster)).into();
         say(name, &changes, &seen.roster);
         let stands =
             |mac| seen.roster.get(mac).filter(|one| !one.is_open()).map(|one| one.standing);
@@ -364,6 +389,27 @@ fn about<'a>(target: &'a Target, state: &'a State) -> About<'a> {
         since: state.since,
         took_ms: state.took_ms,
         survey: state.survey.as_deref(),
+    }
+}
+
+impl Watcher for Wifi {
+    fn findings(&self, _: Timestamp) -> Vec<Finding> {
+        self.seen().states.iter().flat_map(|state| state.findings.iter().cloned()).collect()
+    }
+
+    fn evidence(
+        &self,
+        kind: finding::Kind,
+        subject: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<Evidence> {
+        let seen = self.seen();
+        let about = self.0.targets.iter().zip(&seen.states).find_map(|(target, state)| {
+            let scene = state.scene(target, &seen.roster);
+            findings::is_about(&scene, kind, subject).then_some(scene)
+        });
+        about.map_or_else(Vec::new, |scene| findings::evidence(&scene, kind, subject, from, to))
     }
 }
 
