@@ -105,7 +105,8 @@ fn a_cut_link_makes_a_ticket_that_tells_who_was_not_there_all_they_need() {
     assert!(!ticket.evidence.at_end.is_empty(), "{ticket:?}");
     let month = &ticket.availability[0].whole;
     assert_eq!((month.link.as_str(), month.outages), ("wan0", 1));
-    for said in ["wan0", "FTTO-0", "IHDEAL", "a été coupé", "opérateur", "Disponibilité du lien"] {
+    for said in ["wan0", "FTTO-0", "IHDEAL", "a été coupé", "opérateur", "Disponibilité du lien"]
+    {
         assert!(forms.text.contains(said), "{said} is missing:\n{}", forms.text);
     }
     assert!(forms.text.lines().all(|line| line.chars().count() <= 72), "{}", forms.text);

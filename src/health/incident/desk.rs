@@ -98,7 +98,7 @@ impl Incidents {
             .collect();
         links.sort();
         links.dedup();
-        let watched = seen.hours.spans();
+        let watched = seen.hours.spans_until(now);
         let today = self.day(now);
         let month = |link: String| {
             let down = seen.book.down(&link, now);

@@ -53,9 +53,19 @@ impl Hours {
         self.runs.drain(..more);
     }
 
-    /// The time in which it was on.
+    /// The time in which it was on, as far as was written down.
     pub fn spans(&self) -> Spans {
         Spans::of(self.runs.iter().copied())
+    }
+
+    /// The same with what has passed since, of a box that is on now.
+    pub fn spans_until(&self, now: Timestamp) -> Spans {
+        let mut on = self.clone();
+        // Who has not said so in this run yet has not watched either.
+        if !on.fresh {
+            on.beat(now);
+        }
+        on.spans()
     }
 }
 
@@ -78,6 +88,16 @@ mod tests {
         assert_eq!(again.spans().iter().count(), 2);
         let off = Hours::read(Some(b"garbage"));
         assert_eq!(off.spans(), Spans::default());
+    }
+
+    #[test]
+    fn what_has_passed_since_the_last_beat_counts_while_the_box_is_on() {
+        let mut hours = Hours::read(None);
+        assert_eq!(hours.spans_until(second(30)), Spans::default());
+        hours.beat(second(0));
+        assert_eq!(hours.spans_until(second(30)).length(), SignedDuration::from_secs(30));
+        let again = Hours::read(Some(&hours.document()));
+        assert_eq!(again.spans_until(second(30)).length(), SignedDuration::ZERO);
     }
 
     #[test]

@@ -17,12 +17,12 @@ use crate::{
 
 const FRENCH: &str = include_str!("../words/fr.ftl");
 /// Rooms named on paper; all are in the JSON.
-const MAX_ROOMS: usize = 14;
+const MAX_ROOMS: usize = 10;
 /// Effects named on paper.
 const MAX_EFFECTS: usize = 4;
 /// Lines of evidence on paper, before, after, and around the end.
-const MAX_BEFORE: usize = 6;
-const MAX_AFTER: usize = 6;
+const MAX_BEFORE: usize = 5;
+const MAX_AFTER: usize = 5;
 const MAX_END: usize = 2;
 /// Characters of an effect and of a line of evidence on paper: one line there.
 const MAX_LINE_CHARS: usize = 100;
