@@ -62,7 +62,7 @@ pub(super) struct Shared {
     merge: SignedDuration,
     pub(super) about: About,
     pub(super) clocks: availability::Hours,
-    watchers: Vec<Arc<dyn Watcher>>,
+    watchers: Mutex<Vec<Arc<dyn Watcher>>>,
     rules: Rules,
     post: Post,
     seen: Mutex<Seen>,
@@ -182,8 +182,18 @@ impl Incidents {
         let merge = SignedDuration::try_from(tickets.merge.0).unwrap_or(SignedDuration::ZERO);
         let rules = Rules::of(&tickets);
         let seen = Mutex::new(Seen::new(&about, merge, rules.clone()));
+        let watchers = Mutex::new(watchers);
         let shared = Shared { store, merge, about, clocks: hours, watchers, rules, post, seen };
         Ok(Self(Arc::new(shared)))
+    }
+
+    /// One more who finds things wrong: whoever reports incidents is watched like all others.
+    pub fn watch_too(&self, watcher: Arc<dyn Watcher>) {
+        self.0.watchers.lock().unwrap_or_else(PoisonError::into_inner).push(watcher);
+    }
+
+    fn watchers(&self) -> Vec<Arc<dyn Watcher>> {
+        self.0.watchers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks each second, until cancelled.
@@ -241,7 +251,7 @@ impl Incidents {
     /// One second: what the watchers find, what follows from it.
     fn second(&self, now: Timestamp) -> Work {
         let all: Vec<Finding> =
-            self.0.watchers.iter().flat_map(|watcher| watcher.findings(now)).collect();
+            self.watchers().iter().flat_map(|watcher| watcher.findings(now)).collect();
         let mut seen = self.seen();
         let seen = &mut *seen;
         let left_out = seen.machine.left_out();
@@ -318,9 +328,9 @@ impl Incidents {
 
     fn evidence(&self, incident: &Incident, from: Timestamp, to: Timestamp) -> Vec<Evidence> {
         let (kind, subject) = (incident.thing.kind, &incident.thing.subject);
-        let all = self.0.watchers.iter();
+        let all = self.watchers();
         let mut lines: Vec<Evidence> =
-            all.flat_map(|watcher| watcher.evidence(kind, subject, from, to)).collect();
+            all.iter().flat_map(|watcher| watcher.evidence(kind, subject, from, to)).collect();
         lines.sort_by_key(|line| line.at);
         record::kept(lines)
     }

@@ -35,7 +35,8 @@ pub fn text(ticket: &Ticket, about: &About) -> String {
 }
 
 fn written(section: &Section) -> Vec<String> {
-    let mut lines = vec![String::new(), section.title.to_uppercase()];
+    let line = "-".repeat(section.title.chars().count().min(COLUMNS));
+    let mut lines = vec![String::new(), section.title.clone(), line];
     if let Some(table) = &section.table {
         lines.extend(rows(table));
     }
