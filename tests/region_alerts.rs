@@ -14,12 +14,18 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
     process::{Command, Stdio},
     sync::mpsc,
     thread,
 };
 
-use region_support::{Ended, folder, present, run, texts};
+use region_support::{
+    BAYEN, Ended, OTHER,
+    engine::Engine,
+    folder, present, run, texts,
+    write::{now, series},
+};
 use serde_json::{Value, json};
 use support::{PATIENCE, http, school_box::free_address, until};
 use tempfile::TempDir;
@@ -310,4 +316,65 @@ fn the_guichet_gets_one_mail_a_school_and_it_reads_well() {
         mail.contains("DiskFailing en français") && mail.contains("ControllerSilent en"),
         "{mail}"
     );
+}
+
+/// vmalert as its unit starts it, but for where things are, and without waiting.
+fn vmalert(at: &Path, engine: SocketAddr, post: SocketAddr) -> Ended {
+    fs::create_dir(at.join("rules")).unwrap();
+    let waits = regex::Regex::new(r"(?m)^( +)(for|interval): .*$").unwrap();
+    for file in texts::files("rules", "yml") {
+        let text = fs::read_to_string(&file).unwrap();
+        let text = waits.replace_all(&text, |found: &regex::Captures<'_>| {
+            let soon = if &found[2] == "for" { "0s" } else { "1s" };
+            format!("{}{}: {soon}", &found[1], &found[2])
+        });
+        fs::write(at.join("rules").join(file.file_name().unwrap()), text.as_ref()).unwrap();
+    }
+    let unit = fs::read_to_string(folder().join("vmalert.service")).unwrap();
+    let start = unit.split_once("ExecStart=/usr/bin/vmalert ").unwrap().1;
+    let flags = start.split_once("\nRestart").unwrap().0.split_whitespace();
+    let flags = flags.filter(|word| *word != "\\").map(|flag| {
+        flag.replace("/etc/preau-region", at.to_str().unwrap())
+            .replace("127.0.0.1:8428", &engine.to_string())
+            .replace("127.0.0.1:9093", &post.to_string())
+            .replace("127.0.0.1:8880", &free_address().to_string())
+            .replace("-evaluationInterval=1m", "-evaluationInterval=1s")
+    });
+    let said = fs::File::create(at.join("vmalert-said")).unwrap();
+    let mut command = Command::new("vmalert");
+    command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+    Ended(command.spawn().unwrap())
+}
+
+#[test]
+fn a_silent_school_is_named_in_the_mail_that_the_whole_chain_sends() {
+    if !present(&[ALERTMANAGER, "vmalert", "victoria-metrics"]) {
+        return;
+    }
+    let (at, now) = (tempfile::tempdir().unwrap(), now());
+    let engine = Engine::start(at.path(), free_address());
+    let school = |uai, name| {
+        let labels = [("uai", uai), ("plaque", "TELEMUS"), ("school", name)];
+        series(texts::SCHOOLS, &labels, &[(now - 120, 1.0), (now - 60, 1.0), (now, 1.0)])
+    };
+    let beat = [("uai", OTHER), ("plaque", "TELEMUS")];
+    engine.put(vec![
+        school(BAYEN, "Lycée Étienne Bayen"),
+        school(OTHER, "Lycée qui parle"),
+        series("preau_heartbeat_timestamp_seconds", &beat, &[(now - 60, 1.0), (now, 1.0)]),
+    ]);
+    let post = Post::start();
+    let _vmalert = vmalert(at.path(), engine.address, post.address);
+    // The watchdog comes, too.
+    let (mut silent, mut watchdog) = (None, false);
+    while silent.is_none() || !watchdog {
+        let mail = readable(&post.mail.recv_timeout(PATIENCE).unwrap());
+        assert!(!mail.contains("Lycée qui parle"), "{mail}");
+        watchdog |= mail.contains("To: veille-preau@example.org");
+        if mail.contains("To: guichet-maintenance@example.org") {
+            silent = Some(mail);
+        }
+    }
+    let mail = silent.unwrap();
+    assert!(mail.contains("Lycée Étienne Bayen (0510035L) — la boîte est muette."), "{mail}");
 }
