@@ -36,6 +36,12 @@ pub enum Standing {
 pub struct Entry {
     /// Its last name.
     pub name: Option<String>,
+    /// Its last model.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Its last serial number.
+    #[serde(default)]
+    pub serial: Option<String>,
     /// The controller that it belongs to.
     pub controller: String,
     /// How it stands.
@@ -170,6 +176,8 @@ impl Roster {
             if room {
                 let entry = Entry {
                     name: one.name.clone(),
+                    model: one.model.clone(),
+                    serial: one.serial.clone(),
                     controller: controller.to_owned(),
                     standing,
                     since: now,
@@ -193,9 +201,14 @@ impl Roster {
             let from = std::mem::replace(&mut entry.controller, controller.to_owned());
             changes.push(Change { mac: one.mac, what: News::Moved { from } });
         }
-        if one.name.is_some() {
-            entry.name.clone_from(&one.name);
-        }
+        let learn = |known: &mut Option<String>, told: &Option<String>| {
+            if told.is_some() && known != told {
+                known.clone_from(told);
+            }
+        };
+        learn(&mut entry.name, &one.name);
+        learn(&mut entry.model, &one.model);
+        learn(&mut entry.serial, &one.serial);
         entry.absent = 0;
         entry.last_seen = now;
         stand(entry, one.mac, standing, now, changes);

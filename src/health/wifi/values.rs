@@ -11,7 +11,7 @@ use super::{
     lines::About,
     places::Places,
     roster::{Entry, Roster, Standing},
-    survey::{AccessPoint, Radio, Survey},
+    survey::{AccessPoint, Mac, Radio, Survey},
     watch::Wifi,
 };
 use crate::health::{
@@ -61,7 +61,7 @@ pub fn controller(
             access_point(one, entry, at, places, telling);
         }
     }
-    missing(survey, roster, telling);
+    missing(survey, roster, places, telling);
     radios(survey, roster, telling);
 }
 
@@ -99,12 +99,18 @@ fn access_point(
         telling.say_known(&AP_UPTIME, &[&mac], at, one.up_time_seconds.map(f64::from));
     }
     telling.say_known(&AP_REBOOTS, &[&mac], at, one.reboots.map(f64::from));
-    let place = places.of(one);
+    info(one.mac, entry, at, places, telling);
+}
+
+/// What it is and where: known of one that is gone, too, so that whoever counts by building counts it.
+fn info(mac: Mac, entry: &Entry, at: Timestamp, places: &Places, telling: &mut Telling) {
+    let known = AccessPoint { name: entry.name.clone(), ..AccessPoint::new(mac) };
+    let (mac, place) = (mac.to_string(), places.of(&known));
     let text = |text: Option<&String>| text.map_or_else(String::new, |text| cut(text));
     let labels = [
-        text(one.name.as_ref()),
-        text(one.model.as_ref()),
-        text(one.serial.as_ref()),
+        text(entry.name.as_ref()),
+        text(entry.model.as_ref()),
+        text(entry.serial.as_ref()),
         text(place.and_then(|place| place.building.as_ref())),
         text(place.and_then(|place| place.floor.as_ref())),
         text(place.and_then(|place| place.room.as_ref())),
@@ -115,15 +121,16 @@ fn access_point(
 }
 
 /// Those that the controller does not name any more, where it named all that it has.
-fn missing(survey: &Survey, roster: &Roster, telling: &mut Telling) {
+fn missing(survey: &Survey, roster: &Roster, places: &Places, telling: &mut Telling) {
     if !survey.whole {
         return;
     }
     let gone = |entry: &Entry| {
         entry.controller == survey.controller && entry.standing == Standing::Missing
     };
-    for (mac, _) in roster.entries().filter(|(_, entry)| gone(entry)) {
+    for (mac, entry) in roster.entries().filter(|(_, entry)| gone(entry)) {
         telling.say(&AP_UP, &[&mac.to_string()], survey.at, 0.0);
+        info(mac, entry, survey.at, places, telling);
     }
 }
 

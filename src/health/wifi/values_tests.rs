@@ -131,20 +131,25 @@ fn a_controller_that_is_silent_tells_that_and_nothing_of_its_access_points() {
 #[test]
 fn one_that_is_not_named_any_more_is_down_once_it_is_missing_and_unknown_before() {
     let mut roster = Roster::default();
-    let both = vec![point(1, Some(ApState::Up)), point(2, Some(ApState::Up))];
+    let serial = Some("CN0".to_owned());
+    let second = AccessPoint { serial, ..point(2, Some(ApState::Up)) };
+    let both = vec![point(1, Some(ApState::Up)), second];
     roster.take(&survey(0, both.clone()), at(0));
-    let mut states = Vec::new();
+    let (mut states, mut infos) = (Vec::new(), Vec::new());
+    let places = Places::parse("access_point;building\n020000000002;Internat\n").unwrap();
     for look in 1..=3 {
         let mut one_less = survey(60 * look, both[..1].to_vec());
         // The last look does not get to the end of the table: it may be there.
         one_less.whole = look < 3;
         roster.take(&one_less, one_less.at);
-        let samples = told(&about(Some(&one_less), None), one_less.at, &roster, &Places::default());
+        let samples = told(&about(Some(&one_less), None), one_less.at, &roster, &places);
         let lines = lines(&samples);
+        infos.extend(of(&lines, "ap_info 02:00:00:00:00:02").into_iter().map(str::to_owned));
         states.push(of(&lines, "ap_up ").join(" "));
     }
     let up = "02:00:00:00:00:01 1";
     assert_eq!(states, [up, &format!("{up} 02:00:00:00:00:02 0"), up]);
+    assert_eq!(infos, [",lycee,,,CN0,Internat,, 1"], "where it was and what");
 }
 
 #[test]
