@@ -1,4 +1,4 @@
-//! What all of health costs: the daemon with 300 access points and a link with eight targets to watch, each
+//! What all of health and the uplink cost: the daemon with 300 access points and a link with eight targets to watch, each
 //! asked by ICMP (where the system lets it) and TCP once a second, beside the same daemon without anything
 //! to watch, in the same two minutes, by what the kernel says of each. The controller is the
 //! recorded one of 1,386, cut to its first 300.
@@ -6,14 +6,22 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::TcpListener,
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
-use preau::health::wifi::{Kind, tables::family};
+use preau::health::wifi::{
+    Kind,
+    tables::{About, Table, family},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -40,7 +48,8 @@ const LIMITS: (f64, f64) = (3.0, 24.0);
 /// Measures, and adds its rows.
 pub fn measure(rows: &mut Vec<Row>) -> Result<()> {
     let simulator = simulator_of(&first_points(&recorded()?, POINTS)?)?;
-    let with = Daemon::start(&watching(&simulator)?)?;
+    let receiver = Receiver::start()?;
+    let with = Daemon::start(&watching(&simulator, &receiver)?)?;
     let without = Daemon::start("")?;
     pause(SETTLED);
     let seen = with.access_points()?;
@@ -59,9 +68,13 @@ pub fn measure(rows: &mut Vec<Row>) -> Result<()> {
     let spent = |now: f64, then: f64| 100.0 * (now - then) / seconds;
     let ours = spent(with.server.processor()?, begun.0);
     let bare = spent(without.server.processor()?, begun.1);
+    let taken = receiver.bytes.load(Relaxed);
+    ensure!(taken > 0, "the region was sent nothing");
+    println!("sent to the region: {taken} bytes");
     println!("processor: {ours:.2} % of a core with health, {bare:.2} % without");
     println!("memory: {:.1} MiB with health, {:.1} MiB without", most / 1024.0, least / 1024.0);
-    let name = |what: &str| format!("{what} of health, {POINTS} access points, {seconds:.0} s");
+    let name =
+        |what: &str| format!("{what} of health and uplink, {POINTS} access points, {seconds:.0} s");
     rows.push(Row::new(
         name("processor"),
         "% of a core",
@@ -76,8 +89,9 @@ pub fn measure(rows: &mut Vec<Row>) -> Result<()> {
 }
 
 /// The settings of a box that measures all that it can here.
-fn watching(simulator: &Simulator) -> Result<String> {
-    let community = simulator.community()?;
+fn watching(simulator: &Simulator, receiver: &Receiver) -> Result<String> {
+    let (community, clock) = (simulator.community()?, receiver.folder.path().join("synchronised"));
+    fs::write(&clock, "")?;
     let place = TcpListener::bind("127.0.0.1:0")?;
     let port = place.local_addr()?.port();
     // Ends with the program.
@@ -88,8 +102,11 @@ fn watching(simulator: &Simulator) -> Result<String> {
     let link = "[[health.links]]\nname = \"fibre\"\ninterface = \"lo\"\ndown = \"100 Mbit/s\"\n";
     let links = link.to_owned() + &(0..TARGETS).map(target).collect::<String>();
     Ok(format!(
-        "[[health.controllers]]\nname = \"lycee\"\naddress = \"{}\"\ncommunity_file = \"{}\"\n\
+        "[journal]\nsynchronised = \"{}\"\n[uplink]\nurl = \"http://{}/api/v1/write\"\n\
+         [[health.controllers]]\nname = \"lycee\"\naddress = \"{}\"\ncommunity_file = \"{}\"\n\
          timeout = \"5s\"\n{links}",
+        clock.display(),
+        receiver.address,
         simulator.address,
         community.display()
     ))
@@ -99,7 +116,8 @@ fn watching(simulator: &Simulator) -> Result<String> {
 /// whose index begins with the address of another are left out.
 fn first_points(walk: &str, points: usize) -> Result<String> {
     let family = family(Kind::Aruba);
-    let tables = family.tables.iter().map(|table| table.entry);
+    let of_points = |table: &&Table| matches!(table.about, About::AccessPoint | About::Radio);
+    let tables = family.tables.iter().filter(of_points).map(|table| table.entry);
     let entries: Vec<String> = tables
         .chain(family.noise)
         .map(|entry| entry.iter().map(u32::to_string).collect::<Vec<_>>().join(".") + ".")
@@ -110,18 +128,62 @@ fn first_points(walk: &str, points: usize) -> Result<String> {
         let arcs: Vec<&str> = rest.split('.').skip(1).take(6).collect();
         (arcs.len() == 6).then(|| arcs.join("."))
     };
-    let own = entries.first().context("no table of access points")?;
     let mut kept = BTreeSet::new();
-    for line in walk.lines().filter(|line| line.starts_with(own.as_str())) {
-        if let Some(mac) = index(line)
-            && kept.len() < points
-        {
+    for mac in walk.lines().filter_map(index) {
+        if kept.len() < points {
             kept.insert(mac);
         }
     }
     ensure!(kept.len() == points, "the recording has {} access points", kept.len());
     let keeps = |line: &&str| index(line).is_none_or(|mac| kept.contains(&mac));
     Ok(walk.lines().filter(keeps).collect::<Vec<_>>().join("\n") + "\n")
+}
+
+/// The region, which takes all that comes.
+struct Receiver {
+    address: SocketAddr,
+    folder: TempDir,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Receiver {
+    fn start() -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = SocketAddr::from(([127, 0, 0, 1], listener.local_addr()?.port()));
+        let bytes = Arc::new(AtomicU64::new(0));
+        let counted = bytes.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let counted = counted.clone();
+                std::thread::spawn(move || take(stream, &counted));
+            }
+        });
+        Ok(Self { address, folder: tempfile::tempdir()?, bytes })
+    }
+}
+
+/// Requests of one connection, each answered with 204.
+fn take(stream: TcpStream, counted: &AtomicU64) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            let field = line.trim_end().to_ascii_lowercase();
+            if field.is_empty() {
+                break;
+            }
+            if let Some(value) = field.strip_prefix("content-length:") {
+                length = value.trim().parse().map_err(io::Error::other)?;
+            }
+        }
+        let taken = io::copy(&mut (&mut reader).take(length), &mut io::sink())?;
+        counted.fetch_add(taken, Relaxed);
+        reader.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
+    }
 }
 
 /// A daemon in a folder of its own.
@@ -136,7 +198,8 @@ impl Daemon {
         let (at, port) = (folder.path().display(), free_port()?);
         let settings = format!(
             "[school]\nuai = \"0510035L\"\nname = \"Mesure\"\n[access]\nsign_in = \"off\"\n\
-             [network]\nlisten = [\"127.0.0.1:{port}\"]\n[store]\npath = \"{at}/data\"\n\
+             [network]\nlisten = [\"127.0.0.1:{port}\"]\nallow_private = [\"127.0.0.0/8\"]\n\
+             [store]\npath = \"{at}/data\"\n\
              reserve = \"10 MB\"\n[control]\nsocket = \"{at}/control.sock\"\n{more}"
         );
         let file = folder.path().join("preau.toml");

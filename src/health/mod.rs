@@ -6,8 +6,9 @@
 
 pub mod finding;
 pub mod incident;
-pub mod machine;
 pub mod link;
+mod looks;
+pub mod machine;
 pub mod metrics;
 pub mod radio;
 pub mod sample;

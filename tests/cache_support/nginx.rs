@@ -2,9 +2,11 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    io::Write as _,
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use super::super::support::until;
@@ -15,6 +17,8 @@ pub struct Nginx {
     pub address: SocketAddr,
     root: PathBuf,
     log: PathBuf,
+    /// Questions of our own so far.
+    marks: AtomicUsize,
     child: Child,
     _folder: tempfile::TempDir,
 }
@@ -65,8 +69,8 @@ impl Nginx {
             .spawn()
             .unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        until("nginx to listen", || std::net::TcpStream::connect(address).ok());
-        Self { address, root, log, child, _folder: folder }
+        until("nginx to listen", || TcpStream::connect(address).ok());
+        Self { address, root, log, marks: AtomicUsize::new(0), child, _folder: folder }
     }
 
     /// Where its files are.
@@ -76,8 +80,17 @@ impl Nginx {
 
     /// What it was asked: method, address, status and range, a line each.
     pub fn asked(&self) -> Vec<String> {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
+        // A line is written once its answer is out. It is one process: a question of our own, asked after
+        // theirs, has its line after theirs.
+        const MARK: &str = "/asked-until-here-";
+        let mark = format!("{MARK}{}", self.marks.fetch_add(1, Ordering::Relaxed));
+        let mut own = TcpStream::connect(self.address).unwrap();
+        write!(own, "GET {mark} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let text = until("nginx to write its log", || {
+            let text = fs::read_to_string(&self.log).unwrap_or_default();
+            text.contains(&format!("{mark} ")).then_some(text)
+        });
+        text.lines().filter(|line| !line.contains(MARK)).map(str::to_owned).collect()
     }
 }
 

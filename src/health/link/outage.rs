@@ -8,7 +8,7 @@
 //! Seconds are those that were looked at, not those of a clock: a box that was asleep, or whose clock
 //! was set, finds nothing wrong by it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Seconds without an answer that are an outage.
 pub const SILENCE: u32 = 7;
@@ -151,7 +151,7 @@ impl Outage {
         self.state
     }
 
-    /// Since when: of an outage, the first moment without an answer.
+    /// Since when: of an outage, the first moment without an answer; after it, the first with one.
     pub fn since(&self) -> Option<Timestamp> {
         self.since
     }
@@ -203,7 +203,7 @@ impl Outage {
         }
         match self.state {
             State::Down(cause) => {
-                self.down_seconds += 1;
+                self.down_seconds += u64::from(!good);
                 self.state = State::Down(self.cause_now(has_carrier, cause));
                 let carried = (self.good & mask(OF)).count_ones();
                 (has_carrier && carried >= GOOD).then(|| self.close(at))
@@ -292,9 +292,11 @@ impl Outage {
         Change::Opened(cause)
     }
 
+    /// It is believed now, and was so since the first of the seconds that say it.
     fn close(&mut self, at: Timestamp) -> Change {
+        let ago = (self.good & mask(OF)).checked_ilog2().unwrap_or(0);
         self.state = State::Up;
-        self.since = Some(at);
+        self.since = at.checked_sub(SignedDuration::from_secs(ago.into())).ok();
         Change::Closed
     }
 }

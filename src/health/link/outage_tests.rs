@@ -119,9 +119,11 @@ fn the_gateway_tells_whose_fault_it_is() {
 fn it_closes_after_twenty_good_seconds_of_twenty_five() {
     let mut life = Life::of(RULES);
     life.live(100, CUT);
+    let back = life.at + SignedDuration::from_secs(1);
     assert_eq!(life.live(20, ALIVE), [(20, Change::Closed)]);
     assert_eq!(life.outage.state(), State::Up);
-    assert_eq!(life.outage.down_seconds(), 6 + 93 + 20);
+    // What it took to believe it is no part of the outage.
+    assert_eq!((life.outage.since(), life.outage.down_seconds()), (Some(back), 99));
     // One second in four without an answer: never well.
     let mut poor = Life::of(RULES);
     poor.live(100, CUT);

@@ -5,14 +5,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::{SignedDuration, Timestamp};
-use tokio::{task::spawn_blocking, time::sleep};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{EVERY, Places, Reading, clock, disks, faults, heat, proc, tell, wear};
 use crate::{
     health::{
         finding::{Evidence, Finding, Kind, Watcher},
+        looks::{is_stale, look_each},
         sample::{Source, Telling},
         verdicts::Verdicts,
     },
@@ -21,8 +21,6 @@ use crate::{
 
 /// Readings that are remembered as evidence: half an hour.
 const REMEMBERED: usize = 60;
-/// A look is good for so long, for somebody who asks.
-const AGAIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// The machine, watched. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -52,17 +50,8 @@ impl Machine {
 
     /// Looks, until cancelled.
     pub async fn run(&self, token: CancellationToken) {
-        loop {
-            let own = self.clone();
-            // A disk that does not answer keeps its look waiting, and nobody else.
-            let looking = spawn_blocking(move || own.look(Timestamp::now()));
-            let looked = token.run_until_cancelled(looking).await;
-            if !matches!(looked, Some(Ok(())))
-                || token.run_until_cancelled(sleep(EVERY)).await.is_none()
-            {
-                return;
-            }
-        }
+        let own = self.clone();
+        look_each(EVERY, token, move |now| own.look(now)).await;
     }
 
     /// Looks once. Blocking.
@@ -97,7 +86,7 @@ impl Machine {
     /// Looks, unless the last look was just now: for somebody who asks. Blocking.
     pub fn look_again(&self, now: Timestamp) {
         let last = self.seen().readings.back().map(|last| last.at);
-        if last.is_none_or(|last| now.duration_since(last).abs() >= AGAIN) {
+        if is_stale(last, now) {
             self.look(now);
         }
     }

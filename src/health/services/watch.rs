@@ -5,8 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::{SignedDuration, Timestamp};
-use tokio::{task::spawn_blocking, time::sleep};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -16,14 +15,13 @@ use super::{
 };
 use crate::health::{
     finding::{Evidence, Finding, Kind, Watcher},
+    looks::{is_stale, look_each},
     sample::{Source, Telling},
     verdicts::Verdicts,
 };
 
 /// Readings that are remembered as evidence, the proxy's window among them: an hour.
 const REMEMBERED: usize = 60;
-/// A look is good for so long, for somebody who asks.
-const AGAIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// The services, watched. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -83,17 +81,8 @@ impl Services {
 
     /// Looks, until cancelled.
     pub async fn run(&self, token: CancellationToken) {
-        loop {
-            let own = self.clone();
-            let looking = spawn_blocking(move || own.look(Timestamp::now()));
-            let looked = token.run_until_cancelled(looking).await;
-            if !matches!(looked, Some(Ok(()))) {
-                return;
-            }
-            if token.run_until_cancelled(sleep(EVERY)).await.is_none() {
-                return;
-            }
-        }
+        let own = self.clone();
+        look_each(EVERY, token, move |now| own.look(now)).await;
     }
 
     /// Looks once. Blocking.
@@ -105,7 +94,7 @@ impl Services {
     /// Looks, unless the last look was just now: for somebody who asks. Blocking.
     pub fn look_again(&self, now: Timestamp) {
         let last = self.seen().readings.back().map(|last| last.at);
-        if last.is_none_or(|last| now.duration_since(last).abs() >= AGAIN) {
+        if is_stale(last, now) {
             self.look(now);
         }
     }

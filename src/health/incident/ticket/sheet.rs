@@ -340,6 +340,21 @@ fn table(title: &str, rows: Vec<Row>, words: &Words) -> Section {
     Section { title: words.say(title), lines: Vec::new(), table, bars: Vec::new() }
 }
 
+/// Is the promise kept? Little of a month says nothing of the whole: what was lost in it may be less than
+/// the promise leaves, whatever came in the rest.
+pub(super) fn kept(promised: f64, all: &Share) -> &'static str {
+    match all.availability() {
+        Some(part) if all.unknown() <= all.watched => {
+            if part >= promised {
+                "promised-kept"
+            } else {
+                "promised-broken"
+            }
+        }
+        _ => "promised-unknown",
+    }
+}
+
 fn month(ticket: &Ticket, month: &Month, words: &Words) -> Section {
     let whole = &month.whole;
     let head = ["clock", "share", "down", "unknown"].map(|id| words.say(id)).to_vec();
@@ -353,11 +368,10 @@ fn month(ticket: &Ticket, month: &Month, words: &Words) -> Section {
         Row { cells: vec![clock, part, long(share.down), long(share.unknown())], mark: false }
     };
     let rows = whole.shares.iter().map(row).collect();
-    let all = whole.shares.first().and_then(Share::availability);
-    let promise = ticket.promised.zip(all).map(|(promised, all)| {
-        let id = if all >= promised { "promised-kept" } else { "promised-broken" };
-        words.say_with(id, "promised", percent(promised))
-    });
+    let promise = ticket
+        .promised
+        .zip(whole.shares.first())
+        .map(|(promised, all)| words.say_with(kept(promised, all), "promised", percent(promised)));
     let name = format!("month-{}", whole.first.month());
     let name = words.say_with(&name, "year", whole.first.year().to_string());
     let link = whole.link.clone();

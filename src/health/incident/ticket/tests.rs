@@ -6,7 +6,7 @@ use super::{
         record::{Naming, Thing},
         rules,
     },
-    sheet::{long, percent},
+    sheet::{kept, long, percent},
     *,
 };
 use crate::health::finding::{Finding, Verdict};
@@ -190,4 +190,13 @@ fn availability_is_never_rounded_up_to_all_and_times_read_as_people_say_them() {
     ] {
         assert_eq!(long(seconds), said);
     }
+}
+
+#[test]
+fn a_month_that_was_hardly_watched_breaks_no_promise() {
+    let share = |watched, down| Share { clock: Clock::Always, seconds: 1_000, watched, down };
+    assert_eq!(kept(0.99, &share(1_000, 5)), "promised-kept");
+    assert_eq!(kept(0.99, &share(500, 50)), "promised-broken");
+    assert_eq!(kept(0.99, &share(28, 26)), "promised-unknown");
+    assert_eq!(kept(0.99, &share(0, 0)), "promised-unknown");
 }

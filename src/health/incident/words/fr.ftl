@@ -114,10 +114,10 @@ seen = Ce qui a été vu
 apart = Cause, et comment elle a été distinguée
 apart-none = La boîte n’a pas su distinguer de cause.
 tried = Ce qui a été tenté
-observed = Le défaut a été constaté { $count ->
-    [one] pendant 1 seconde
-   *[other] pendant { $count } secondes
- }, à raison d’un constat par seconde.
+observed = Suivre le défaut jusqu’à être sûr qu’il est réparé : { $count ->
+    [one] un constat
+   *[other] { $count } constats, un par seconde
+ }.
 effects = Conséquences, sans ticket à part ({ $count })
 effects-more = et { $more } autres
 around-begin = Mesures autour du début
@@ -138,6 +138,7 @@ clock-boarding = Soirées de l’internat
 days = Disponibilité jour par jour
 promised-kept = Le contrat promet { $promised } par mois : tenu jusqu’ici (24 h sur 24).
 promised-broken = Le contrat promet { $promised } par mois : pas tenu (24 h sur 24).
+promised-unknown = Le contrat promet { $promised } par mois : la boîte a surveillé moins de la moitié du mois, trop peu pour en juger.
 written = Établi par la boîte le { $moment }. Aucune donnée d’élève.
 
 tried-link_down =
