@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use async_snmp::{
     Auth, Client as Inner, ClientBuilder, EngineCache, Error, ErrorKind, ErrorStatus, Retry,
     UdpHandle, UdpTransport, VarBind,
@@ -29,14 +30,19 @@ pub struct Peer {
     auth: Auth,
     timeout: Duration,
     /// What v3 learnt of the agent: asked for once, not at every look.
-    engines: Arc<EngineCache>,
+    engines: Arc<ArcSwap<EngineCache>>,
 }
 
 impl Peer {
     /// One that is asked again after `timeout`.
     pub fn new(address: Endpoint, credentials: &Credentials, timeout: Duration) -> Self {
-        let (auth, engines) = (credentials.auth(), Arc::new(EngineCache::new()));
-        Self { address, auth, timeout, engines }
+        Self { address, auth: credentials.auth(), timeout, engines: Arc::default() }
+    }
+
+    /// What v3 learnt of the agent is of no use any more: another may stand at its address, or it lost
+    /// count of its starts (RFC 3414 §3.2: neither says so in a way that can be believed).
+    pub fn forget(&self) {
+        self.engines.store(Arc::default());
     }
 
     /// The addresses that it may speak from; none when its name is not found.
@@ -66,7 +72,7 @@ impl Peer {
             .request_timeout(self.timeout)
             .retry(retry)
             .max_oids_per_request(MAX_OBJECTS)
-            .engine_cache(self.engines.clone())
+            .engine_cache(self.engines.load_full())
             .target(address)
             .build_with(&transport);
         Ok(Client(client.await.map_err(|error| failed(&error))?))

@@ -139,7 +139,11 @@ impl Target {
     /// One look, begun now.
     pub async fn look(&self) -> Result<Survey, PollError> {
         let client = self.peer.connect().await?;
-        Box::pin(poll(&client, &self.asked, Timestamp::now())).await
+        let looked = Box::pin(poll(&client, &self.asked, Timestamp::now())).await;
+        if looked == Err(PollError::Silent) {
+            self.peer.forget();
+        }
+        looked
     }
 
     /// One look, in lines, with nothing remembered from before.
