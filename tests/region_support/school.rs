@@ -1,9 +1,12 @@
 //! What a school of so many access points tells: every name of the list, over labels as a school has
 //! them. The load of a region is computed from it, and the fleet of `benches/report` sends it.
 
-use preau::health::{
-    metrics::{self, ALL},
-    sample::Metric,
+use preau::{
+    config::INCIDENT_KINDS,
+    health::{
+        metrics::{self, ALL},
+        sample::Metric,
+    },
 };
 
 /// A series of a school.
@@ -39,7 +42,7 @@ fn values(metric: &Metric, label: &str) -> &'static [&'static str] {
         "sensor" => &["cpu", "board", "nvme", "acpitz"],
         "certificate" => &["https"],
         "version" => &["0.1.0"],
-        "kind" => &KINDS,
+        "kind" => &INCIDENT_KINDS,
         "step" => &["1m", "15m"],
         "reason" => &["refused", "full", "damaged", "clock"],
         "state" if metric == &metrics::CONTROLLER_ACCESS_POINTS => {
@@ -55,29 +58,6 @@ fn values(metric: &Metric, label: &str) -> &'static [&'static str] {
         _ => &[],
     }
 }
-
-const KINDS: [&str; 20] = [
-    "link_down",
-    "link_degraded",
-    "link_slow",
-    "path_mtu",
-    "target_silent",
-    "names_fail",
-    "controller_silent",
-    "access_point_down",
-    "wing_down",
-    "disk_full",
-    "disk_failing",
-    "hot",
-    "clock_wrong",
-    "certificate_ending",
-    "mirror_stuck",
-    "store_damaged",
-    "lists_old",
-    "proxy_fails",
-    "update_failed",
-    "uplink_stuck",
-];
 
 /// All that the `number`-th school tells.
 pub fn told(number: usize, access_points: usize) -> Vec<Told> {
